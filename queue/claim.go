@@ -1,0 +1,143 @@
+package queue
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// Claim is work that one worker has for a while. When its lease ends anybody may
+// take the work, and what is written under the old claim gets ErrLeaseLost.
+type Claim interface{ held() *lease }
+
+// lease proves a claim by a random token in the claimed row.
+type lease struct {
+	id    int64
+	token string
+	renew string // SQL that moves the end of the lease
+}
+
+func (l *lease) held() *lease { return l }
+
+// Renew makes the lease of a claim end a while from now instead.
+func (s *Store) Renew(ctx context.Context, c Claim, lease time.Duration) error {
+	l := c.held()
+	_, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (none struct{}, err error) {
+		return none, owned(tx.ExecContext(ctx, l.renew, l.id, l.token, micros(s.now().Add(lease))))
+	})
+	return err
+}
+
+// owned turns the outcome of an UPDATE that asks for the token into ErrLeaseLost
+// when it met no row.
+func owned(r sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	n, err := r.RowsAffected()
+	if err == nil && n == 0 {
+		err = ErrLeaseLost
+	}
+	return err
+}
+
+// ReportClaim is a report to be worked on. It ends by one of File, CloseReport
+// and ReleaseReport.
+type ReportClaim struct {
+	lease
+	Report   Report
+	Attempts int // how often it was claimed, this time included
+}
+
+// nextReport, nextComplaint and nextLookup find work that is due at $1.
+const (
+	nextReport    = `SELECT id FROM reports WHERE due <= $1 ORDER BY due, id LIMIT 1`
+	nextComplaint = `SELECT id FROM complaints WHERE due <= $1 ORDER BY due, id LIMIT 1`
+	nextLookup    = `SELECT id FROM complaints WHERE lookup_at <= $1 ORDER BY lookup_at, id LIMIT 1`
+)
+
+// ClaimReport takes the next report that is due, fresh ones first; nil when
+// there is none. The claim lasts for the lease unless renewed.
+func (s *Store) ClaimReport(ctx context.Context, d time.Duration) (*ReportClaim, error) {
+	c := &ReportClaim{lease: lease{
+		token: rand.Text(),
+		renew: `UPDATE reports SET due = $3 WHERE id = $1 AND lease = $2`,
+	}}
+	found, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+		now := s.now()
+		err := tx.QueryRowContext(ctx, `
+			UPDATE reports SET lease = $2, due = $3, attempts = attempts + 1
+			WHERE id = (`+nextReport+`) RETURNING id, attempts`,
+			micros(now), c.token, micros(now.Add(d))).Scan(&c.id, &c.Attempts)
+		if errors.Is(err, sql.ErrNoRows) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if err != nil || !found {
+		return nil, err
+	}
+	r, err := s.Report(ctx, c.id)
+	if err != nil {
+		return nil, err
+	}
+	c.Report = *r
+	return c, nil
+}
+
+// File ends a report with a complaint, which is held or ready, has its
+// Message-ID, and the report among its incidents. It returns the complaint's
+// id. Complaint, incidents, event and the report's end are one change. ID,
+// Created and Updated are set here, as is ReadyAt of a ready one if zero.
+// LookupAt counts only while To is empty.
+func (s *Store) File(ctx context.Context, claim *ReportClaim, c Complaint) (int64, error) {
+	if err := c.check(claim.id); err != nil {
+		return 0, err
+	}
+	id, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (int64, error) {
+		if err := endReport(ctx, tx, claim); err != nil {
+			return 0, err
+		}
+		id, err := s.insertComplaint(ctx, tx, &c)
+		if err != nil {
+			return 0, err
+		}
+		return id, s.addEvent(ctx, tx, Event{ComplaintID: id, ReportID: claim.id,
+			Actor: s.system, Action: ActionFiled, To: c.State, Reason: c.Hold})
+	})
+	if err == nil {
+		s.wakeWorkers()
+	}
+	return id, err
+}
+
+func endReport(ctx context.Context, tx *sql.Tx, c *ReportClaim) error {
+	return owned(tx.ExecContext(ctx, `UPDATE reports SET due = NULL, lease = NULL WHERE id = $1 AND lease = $2`, c.id, c.token))
+}
+
+// CloseReport ends a report without a complaint. The reason stands in an event.
+func (s *Store) CloseReport(ctx context.Context, c *ReportClaim, reason string) error {
+	_, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (none struct{}, err error) {
+		if err := endReport(ctx, tx, c); err != nil {
+			return none, err
+		}
+		return none, s.addEvent(ctx, tx, Event{ReportID: c.id, Actor: s.system, Action: ActionClosed, Reason: reason})
+	})
+	return err
+}
+
+// ReleaseReport gives a report back, to be claimed again from retryAt on. Attempts
+// count anew.
+func (s *Store) ReleaseReport(ctx context.Context, c *ReportClaim, retryAt time.Time, reason string) error {
+	_, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (none struct{}, err error) {
+		err = owned(tx.ExecContext(ctx, `UPDATE reports SET due = $3, lease = NULL, attempts = 0 WHERE id = $1 AND lease = $2`,
+			c.id, c.token, micros(retryAt)))
+		if err != nil {
+			return none, err
+		}
+		return none, s.addEvent(ctx, tx, Event{ReportID: c.id, Actor: s.system, Action: ActionPostponed, Reason: reason})
+	})
+	return err
+}

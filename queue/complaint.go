@@ -1,0 +1,162 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// check says what is missing in a complaint that is to be filed for report.
+func (c *Complaint) check(report int64) error {
+	ofReport := false
+	for _, i := range c.Incidents {
+		ofReport = ofReport || i.ReportID == report
+	}
+	switch {
+	case c.State != Held && c.State != Ready:
+		return fmt.Errorf("a new complaint is held or ready, not %q", c.State)
+	case c.State == Ready && len(c.To) == 0:
+		return errors.New("a complaint without contact can't be ready")
+	case c.MessageID == "":
+		return errors.New("a complaint needs its Message-ID from the start")
+	case !c.Source.IsValid():
+		return errors.New("a complaint needs a source address")
+	case !ofReport:
+		return fmt.Errorf("report %d is not among the complaint's incidents", report)
+	}
+	return nil
+}
+
+func (s *Store) insertComplaint(ctx context.Context, tx *sql.Tx, c *Complaint) (id int64, err error) {
+	to, err := encodeList(c.To)
+	if err != nil {
+		return 0, err
+	}
+	sender, err := encode(c.Sender)
+	if err != nil {
+		return 0, err
+	}
+	now := s.now()
+	var due, lookup sql.NullInt64
+	if c.State == Ready {
+		due.Valid = true
+		if c.ReadyAt.IsZero() {
+			c.ReadyAt = now
+		}
+	} else if len(c.To) == 0 {
+		lookup = moment(c.LookupAt)
+	}
+	err = tx.QueryRowContext(ctx, `
+		INSERT INTO complaints (state, created, updated, addressees, contact, source, network, party,
+			format, subject, hold, message_id, sender, ready_at, taken, due, lookup_at)
+		VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '[]', $14, $15) RETURNING id`,
+		c.State, micros(now), to, string(c.Contact), addrKey(c.Source), text(c.Network), text(c.Party),
+		c.Format, text(c.Subject), text(c.Hold), c.MessageID, sender, micros(c.ReadyAt), due, lookup).Scan(&id)
+	if err != nil {
+		return 0, err
+	}
+	for i, incident := range c.Incidents {
+		if err := insertIncident(ctx, tx, id, i, incident); err != nil {
+			return 0, err
+		}
+	}
+	return id, nil
+}
+
+func insertIncident(ctx context.Context, tx *sql.Tx, complaint int64, position int, i Incident) error {
+	chain, err := encodeChain(i.Chain)
+	if err != nil {
+		return fmt.Errorf("chain of report %d: %w", i.ReportID, err)
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO incidents (complaint_id, position, report_id, chain) VALUES ($1, $2, $3, $4)`,
+		complaint, position, i.ReportID, chain)
+	return err
+}
+
+const complaintColumns = `id, state, created, updated, addressees, coalesce(lookup_at, 0), source, network, party,
+	format, subject, hold, message_id, sender, ready_at, taken, attempts, coalesce(due, 0)`
+
+// scanner is a *sql.Row or *sql.Rows.
+type scanner interface{ Scan(...any) error }
+
+// scanComplaint reads complaintColumns and the contact.
+func scanComplaint(row scanner) (*Complaint, error) {
+	c := new(Complaint)
+	var created, updated, lookup, ready, due int64
+	var to, contact, sender, taken string
+	var source []byte
+	err := row.Scan(&c.ID, &c.State, &created, &updated, &to, &lookup, &source, &c.Network, &c.Party,
+		&c.Format, &c.Subject, &c.Hold, &c.MessageID, &sender, &ready, &taken, &c.Attempts, &due, &contact)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range []struct {
+		what, text string
+		into       any
+	}{{"addressees", to, &c.To}, {"sender", sender, &c.Sender}, {"deliveries", taken, &c.Taken}} {
+		if err := json.Unmarshal([]byte(f.text), f.into); err != nil {
+			return nil, fmt.Errorf("%s of complaint %d: %w", f.what, c.ID, err)
+		}
+	}
+	var ok bool
+	if c.Source, ok = fromAddrKey(source); !ok {
+		return nil, fmt.Errorf("source of complaint %d has %d bytes", c.ID, len(source))
+	}
+	c.Created, c.Updated = fromMicros(created), fromMicros(updated)
+	c.LookupAt, c.ReadyAt = fromMicros(lookup), fromMicros(ready)
+	if c.State == Deferred {
+		c.NextAttempt = fromMicros(due)
+	}
+	if contact != "" {
+		c.Contact = json.RawMessage(contact)
+	}
+	return c, nil
+}
+
+// readComplaint returns a complaint with contact, incidents and their reports.
+func readComplaint(ctx context.Context, tx *sql.Tx, id int64) (*Complaint, error) {
+	c, err := scanComplaint(tx.QueryRowContext(ctx, `SELECT `+complaintColumns+`, contact FROM complaints WHERE id = $1`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("complaint %d is %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.Incidents, err = readIncidents(ctx, tx, id)
+	return c, err
+}
+
+func readIncidents(ctx context.Context, tx *sql.Tx, complaint int64) ([]Incident, error) {
+	reports, err := column[int64](ctx, tx, `SELECT report_id FROM incidents WHERE complaint_id = $1 ORDER BY position`, complaint)
+	if err != nil {
+		return nil, err
+	}
+	chains, err := column[string](ctx, tx, `SELECT chain FROM incidents WHERE complaint_id = $1 ORDER BY position`, complaint)
+	if err != nil {
+		return nil, err
+	}
+	incidents := make([]Incident, len(reports))
+	for n := range incidents {
+		i := &incidents[n]
+		i.ReportID = reports[n]
+		if err := json.Unmarshal([]byte(chains[n]), &i.Chain); err != nil {
+			return nil, fmt.Errorf("chain of report %d: %w", i.ReportID, err)
+		}
+		r, err := readReport(ctx, tx, i.ReportID)
+		if err != nil {
+			return nil, err
+		}
+		i.Report = *r
+	}
+	return incidents, nil
+}
+
+// encodeList writes addresses as JSON, none as an empty list.
+func encodeList(list []string) (string, error) {
+	if list == nil {
+		list = []string{}
+	}
+	return encode(list)
+}

@@ -1,0 +1,171 @@
+package queue
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ComplaintClaim is a complaint to be sent. It ends by Record.
+type ComplaintClaim struct {
+	lease
+	Complaint Complaint // with incidents and their reports
+}
+
+// ClaimComplaint takes the next complaint that is ready, deferred and due, or
+// left over by a worker whose lease ended; nil when there is none.
+func (s *Store) ClaimComplaint(ctx context.Context, d time.Duration) (*ComplaintClaim, error) {
+	c := &ComplaintClaim{lease: lease{
+		token: rand.Text(),
+		renew: `UPDATE complaints SET due = $3 WHERE id = $1 AND lease = $2`,
+	}}
+	found, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+		now := s.now()
+		err := tx.QueryRowContext(ctx, nextComplaint, micros(now)).Scan(&c.id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if err := s.move(ctx, tx, Event{ComplaintID: c.id, Actor: s.system, Action: ActionSending}); err != nil {
+			return false, err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE complaints SET lease = $1, due = $2, attempts = attempts + 1 WHERE id = $3`,
+			c.token, micros(now.Add(d)), c.id)
+		return true, err
+	})
+	if err != nil || !found {
+		return nil, err
+	}
+	if err := s.load(ctx, c.id, &c.Complaint); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// load fills in a complaint that was just claimed.
+func (s *Store) load(ctx context.Context, id int64, into *Complaint) error {
+	return s.view(ctx, func(tx *sql.Tx) error {
+		c, err := readComplaint(ctx, tx, id)
+		if err == nil {
+			*into = *c
+		}
+		return err
+	})
+}
+
+// Outcome is what became of an attempt to send.
+type Outcome struct {
+	State       State     // Sent, Deferred or Failed
+	NextAttempt time.Time // for Deferred
+	Taken       []string  // addressees that have it now
+	Reason      string    // what the relay said
+}
+
+// outcomes are the actions that end a claim, by the state they lead to.
+var outcomes = map[State]string{Sent: ActionSent, Deferred: ActionDeferred, Failed: ActionFailed}
+
+// Record ends a claim with its outcome.
+func (s *Store) Record(ctx context.Context, c *ComplaintClaim, o Outcome) error {
+	action, ok := outcomes[o.State]
+	if !ok {
+		return fmt.Errorf("an attempt ends sent, deferred or failed, not %q", o.State)
+	}
+	if o.State == Deferred && o.NextAttempt.IsZero() {
+		return errors.New("a deferred complaint needs the time of its next attempt")
+	}
+	taken, err := encodeList(append(c.Complaint.Taken, o.Taken...))
+	if err != nil {
+		return err
+	}
+	_, err = commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (none struct{}, err error) {
+		if err := endClaim(ctx, tx, &c.lease); err != nil {
+			return none, err
+		}
+		err = s.move(ctx, tx, Event{ComplaintID: c.id, Actor: s.system, Action: action, Reason: o.Reason})
+		if err != nil {
+			return none, err
+		}
+		due := sql.NullInt64{Int64: micros(o.NextAttempt), Valid: o.State == Deferred}
+		_, err = tx.ExecContext(ctx, `UPDATE complaints SET due = $1, taken = $2 WHERE id = $3`, due, taken, c.id)
+		return none, err
+	})
+	return err
+}
+
+func endClaim(ctx context.Context, tx *sql.Tx, l *lease) error {
+	return owned(tx.ExecContext(ctx, `UPDATE complaints SET lease = NULL WHERE id = $1 AND lease = $2`, l.id, l.token))
+}
+
+// LookupClaim is a held complaint whose contact is to be looked up again. It
+// ends by SetContact. A person who drops the complaint meanwhile ends it too.
+type LookupClaim struct {
+	lease
+	Complaint Complaint // with incidents and their reports
+}
+
+// ClaimLookup takes the next held complaint that has no contact and is due to be
+// looked up; nil when there is none.
+func (s *Store) ClaimLookup(ctx context.Context, d time.Duration) (*LookupClaim, error) {
+	c := &LookupClaim{lease: lease{
+		token: rand.Text(),
+		renew: `UPDATE complaints SET lookup_at = $3 WHERE id = $1 AND lease = $2`,
+	}}
+	found, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+		now := s.now()
+		err := tx.QueryRowContext(ctx, `
+			UPDATE complaints SET lease = $2, lookup_at = $3
+			WHERE id = (`+nextLookup+`) RETURNING id`, micros(now), c.token, micros(now.Add(d))).Scan(&c.id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if err != nil || !found {
+		return nil, err
+	}
+	if err := s.load(ctx, c.id, &c.Complaint); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Found is what a repeated look-up ended in.
+type Found struct {
+	To       []string        // still empty when nobody was found
+	Contact  json.RawMessage // the whole answer
+	Network  string
+	Hold     string    // why the complaint is held from now on
+	LookupAt time.Time // when to ask again while To is empty; zero for never
+	Reason   string    // for the event
+}
+
+// SetContact ends a look-up. The complaint stays held: a person decides.
+func (s *Store) SetContact(ctx context.Context, c *LookupClaim, f Found) error {
+	to, err := encodeList(f.To)
+	if err != nil {
+		return err
+	}
+	var lookup sql.NullInt64
+	if len(f.To) == 0 {
+		lookup = moment(f.LookupAt)
+	}
+	_, err = commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (none struct{}, err error) {
+		if err := endClaim(ctx, tx, &c.lease); err != nil {
+			return none, err
+		}
+		if err := s.move(ctx, tx, Event{ComplaintID: c.id, Actor: s.system, Action: ActionContact, Reason: f.Reason}); err != nil {
+			return none, err
+		}
+		_, err = tx.ExecContext(ctx, `
+			UPDATE complaints SET addressees = $1, contact = $2, network = $3, hold = $4, lookup_at = $5 WHERE id = $6`,
+			to, string(f.Contact), text(f.Network), text(f.Hold), lookup, c.id)
+		return none, err
+	})
+	return err
+}

@@ -1,0 +1,291 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// model is the queue as it is meant to be, in maps.
+type model struct {
+	*fixture
+
+	reports    map[int64]*item
+	complaints map[int64]*modelComplaint
+
+	reportClaims    []*ReportClaim // all that were ever given out
+	complaintClaims []*ComplaintClaim
+	lookupClaims    []*LookupClaim
+}
+
+// item is work that can be claimed; a zero due is that of fresh work.
+type item struct {
+	due  time.Time
+	open bool
+	by   Claim
+}
+
+type modelComplaint struct {
+	state    State
+	to       bool
+	send     item // ready, deferred, sending
+	lookup   item
+	attempts int
+	events   int
+}
+
+// testModel runs random operations on the queue and on a model of it.
+func testModel(t *testing.T, open opener) {
+	rapid.Check(t, func(r *rapid.T) {
+		c := &clock{t: time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)}
+		m := &model{
+			fixture:    &fixture{t: r, ctx: t.Context(), clock: c, Store: open(t, c.now)},
+			reports:    map[int64]*item{},
+			complaints: map[int64]*modelComplaint{},
+		}
+		defer m.Close()
+		r.Repeat(map[string]func(*rapid.T){
+			"compare":        m.compare,
+			"submit":         m.doSubmit,
+			"claim report":   m.doClaimReport,
+			"end report":     m.doEndReport,
+			"claim":          m.doClaimComplaint,
+			"record":         m.doRecord,
+			"claim look-up":  m.doClaimLookup,
+			"set contact":    m.doSetContact,
+			"renew":          m.doRenew,
+			"approve":        m.doApprove,
+			"drop":           m.doDrop,
+			"time goes by":   func(r *rapid.T) { m.clock.advance(time.Duration(rapid.IntRange(1, 90).Draw(r, "s")) * time.Second) },
+			"time goes back": func(r *rapid.T) { m.clock.advance(-time.Duration(rapid.IntRange(1, 90).Draw(r, "s")) * time.Second) },
+		})
+		m.compare(r)
+	})
+}
+
+const modelLease = time.Minute
+
+// due returns which item is to be claimed next, 0 for none.
+func due[T any](items map[int64]T, now time.Time, of func(T) *item) (next int64) {
+	for id, v := range items {
+		it := of(v)
+		if !it.open || it.due.After(now) {
+			continue
+		}
+		if next == 0 || it.due.Before(of(items[next]).due) || it.due.Equal(of(items[next]).due) && id < next {
+			next = id
+		}
+	}
+	return next
+}
+
+func (it *item) claim(c Claim, now time.Time) { it.by, it.due = c, now.Add(modelLease) }
+
+// owns compares an operation's error with whether its claim was good.
+func owns(r *rapid.T, it *item, c Claim, err error) bool {
+	good := it.by == c
+	if good && err != nil || !good && !errors.Is(err, ErrLeaseLost) {
+		r.Fatalf("claim is good: %v, error: %v", good, err)
+	}
+	return good
+}
+
+func (m *model) doSubmit(*rapid.T) { m.reports[m.submit()] = &item{open: true} }
+
+func self(it *item) *item { return it }
+
+func (m *model) doClaimReport(r *rapid.T) {
+	want := due(m.reports, m.clock.now(), self)
+	c, err := m.ClaimReport(m.ctx, modelLease)
+	m.check(err)
+	if want == 0 {
+		if c != nil {
+			r.Fatalf("claimed report %d, want none", c.Report.ID)
+		}
+		return
+	}
+	if c == nil || c.Report.ID != want {
+		r.Fatalf("claimed %v, want report %d", c, want)
+	}
+	m.reports[want].claim(c, m.clock.now())
+	m.reportClaims = append(m.reportClaims, c)
+}
+
+func (m *model) doEndReport(r *rapid.T) {
+	c := choose(r, m.reportClaims)
+	it := m.reports[c.Report.ID]
+	switch rapid.IntRange(0, 2).Draw(r, "end") {
+	case 0:
+		if owns(r, it, c, m.CloseReport(m.ctx, c, "no")) {
+			*it = item{}
+		}
+	case 1:
+		at := m.clock.now().Add(30 * time.Second)
+		if owns(r, it, c, m.ReleaseReport(m.ctx, c, at, "later")) {
+			*it = item{open: true, due: at}
+		}
+	default:
+		m.doFile(r, c, it)
+	}
+}
+
+func (m *model) doFile(r *rapid.T, c *ReportClaim, it *item) {
+	complaint := sampleComplaint(c.Report.ID, Held)
+	complaint.LookupAt = m.clock.now().Add(20 * time.Second)
+	mc := &modelComplaint{state: Held, events: 1, lookup: item{open: true, due: complaint.LookupAt}}
+	if rapid.Bool().Draw(r, "contact") {
+		complaint.To, mc.to, mc.lookup = []string{"abuse@example.net"}, true, item{}
+		if rapid.Bool().Draw(r, "ready") {
+			complaint.State, mc.state, mc.send = Ready, Ready, item{open: true}
+		}
+	}
+	id, err := m.File(m.ctx, c, complaint)
+	if owns(r, it, c, err) {
+		*it = item{}
+		m.complaints[id] = mc
+	}
+}
+
+func (m *model) doClaimComplaint(r *rapid.T) {
+	want := due(m.complaints, m.clock.now(), func(c *modelComplaint) *item { return &c.send })
+	c, err := m.ClaimComplaint(m.ctx, modelLease)
+	m.check(err)
+	if (c == nil) != (want == 0) || c != nil && c.Complaint.ID != want {
+		r.Fatalf("claimed %v, want complaint %d", c, want)
+	}
+	if c == nil {
+		return
+	}
+	mc := m.complaints[want]
+	mc.state = Sending
+	mc.attempts++
+	mc.events++
+	mc.send.claim(c, m.clock.now())
+	m.complaintClaims = append(m.complaintClaims, c)
+}
+
+func (m *model) doRecord(r *rapid.T) {
+	c := choose(r, m.complaintClaims)
+	mc := m.complaints[c.Complaint.ID]
+	o := Outcome{State: rapid.SampledFrom([]State{Sent, Deferred, Failed}).Draw(r, "outcome"), NextAttempt: m.clock.now().Add(time.Minute)}
+	if !owns(r, &mc.send, c, m.Record(m.ctx, c, o)) {
+		return
+	}
+	mc.state, mc.send = o.State, item{}
+	mc.events++
+	if o.State == Deferred {
+		mc.send = item{open: true, due: o.NextAttempt}
+	}
+}
+
+func (m *model) doClaimLookup(r *rapid.T) {
+	want := due(m.complaints, m.clock.now(), func(c *modelComplaint) *item { return &c.lookup })
+	c, err := m.ClaimLookup(m.ctx, modelLease)
+	m.check(err)
+	if (c == nil) != (want == 0) || c != nil && c.Complaint.ID != want {
+		r.Fatalf("claimed %v, want look-up %d", c, want)
+	}
+	if c != nil {
+		m.complaints[want].lookup.claim(c, m.clock.now())
+		m.lookupClaims = append(m.lookupClaims, c)
+	}
+}
+
+func (m *model) doSetContact(r *rapid.T) {
+	c := choose(r, m.lookupClaims)
+	mc := m.complaints[c.Complaint.ID]
+	f := Found{LookupAt: m.clock.now().Add(time.Minute)}
+	if rapid.Bool().Draw(r, "found") {
+		f.To = []string{"abuse@example.net"}
+	}
+	if !owns(r, &mc.lookup, c, m.SetContact(m.ctx, c, f)) {
+		return
+	}
+	mc.events++
+	mc.to, mc.lookup = f.To != nil, item{open: f.To == nil, due: f.LookupAt}
+}
+
+func (m *model) doRenew(r *rapid.T) {
+	c := choose(r, m.reportClaims)
+	it := m.reports[c.Report.ID]
+	if owns(r, it, c, m.Renew(m.ctx, c, modelLease)) {
+		it.due = m.clock.now().Add(modelLease)
+	}
+}
+
+func (m *model) doApprove(r *rapid.T) {
+	id, mc := m.someComplaint(r)
+	ok := (mc.state == Held || mc.state == Failed) && mc.to
+	if err := m.Approve(m.ctx, id, Sender{}, "user:anna", ""); (err == nil) != ok || !ok && !errors.Is(err, ErrState) {
+		r.Fatalf("approve of %+v: %v", mc, err)
+	}
+	if ok {
+		mc.state, mc.send, mc.attempts = Ready, item{open: true}, 0
+		mc.events++
+	}
+}
+
+func (m *model) doDrop(r *rapid.T) {
+	id, mc := m.someComplaint(r)
+	ok := mc.state == Held || mc.state == Ready || mc.state == Deferred || mc.state == Failed
+	if err := m.Drop(m.ctx, id, "user:anna", ""); (err == nil) != ok || !ok && !errors.Is(err, ErrState) {
+		r.Fatalf("drop of %+v: %v", mc, err)
+	}
+	if ok {
+		mc.state, mc.send, mc.lookup = Dropped, item{}, item{}
+		mc.events++
+	}
+}
+
+// choose takes any claim ever given, or skips the step when there is none.
+func choose[T any](r *rapid.T, all []T) T {
+	if len(all) == 0 {
+		r.Skip("none yet")
+	}
+	return rapid.SampledFrom(all).Draw(r, "claim")
+}
+
+func (m *model) someComplaint(r *rapid.T) (int64, *modelComplaint) {
+	if len(m.complaints) == 0 {
+		r.Skip("none yet")
+	}
+	id := rapid.Int64Range(1, int64(len(m.complaints))).Draw(r, "complaint")
+	return id, m.complaints[id]
+}
+
+// compare holds everything that can be read against the model.
+func (m *model) compare(r *rapid.T) {
+	waiting := 0
+	for _, it := range m.reports {
+		if it.open {
+			waiting++
+		}
+	}
+	n, _, err := m.Waiting(m.ctx)
+	m.check(err)
+	if n != waiting {
+		r.Fatalf("%d reports wait, want %d", n, waiting)
+	}
+	want, got := map[int64]string{}, map[int64]string{}
+	for id, mc := range m.complaints {
+		want[id] = fmt.Sprintf("%s, contact %v, attempt %d, events %d", mc.state, mc.to, mc.attempts, mc.events)
+	}
+	trail, err := m.Events(m.ctx, EventFilter{Limit: 1000})
+	m.check(err)
+	events := map[int64]int{}
+	for _, e := range trail {
+		events[e.ComplaintID]++
+	}
+	list, err := m.List(m.ctx, Filter{Limit: 1000})
+	m.check(err)
+	for _, c := range list {
+		got[c.ID] = fmt.Sprintf("%s, contact %v, attempt %d, events %d", c.State, len(c.To) > 0, c.Attempts, events[c.ID])
+	}
+	if !maps.Equal(want, got) {
+		r.Fatalf("complaints are %v, want %v", got, want)
+	}
+}

@@ -1,0 +1,236 @@
+package queue
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The tests start their own binary as the other process; these say as what.
+const (
+	roleVar = "QUEUE_TEST_ROLE"
+	pathVar = "QUEUE_TEST_PATH"
+)
+
+var roles = map[string]func(path string) error{
+	"flood":   flood,
+	"approve": approveAll,
+	"open":    openOnly,
+}
+
+func TestMain(m *testing.M) {
+	role, ok := roles[os.Getenv(roleVar)]
+	if !ok {
+		os.Exit(m.Run())
+	}
+	if err := role(os.Getenv(pathVar)); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+}
+
+// process is this binary in another role.
+func process(t *testing.T, role, path string) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), exe)
+	cmd.Env = append(os.Environ(), roleVar+"="+role, pathVar+"="+path)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// flood submits and files until it is killed, and prints "ID SERIAL" for each
+// report that was acknowledged.
+func flood(path string) error {
+	ctx := context.Background()
+	s, err := Open(ctx, path, Options{Daemon: true, Host: "test", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	errs := make(chan error)
+	for n := range 8 {
+		go func() {
+			for i := 0; ; i++ {
+				serial := os.Getpid()*1_000_000 + n*100_000 + i
+				id, err := s.Submit(ctx, sampleReport(serial))
+				if err != nil {
+					errs <- err
+				}
+				fmt.Printf("%d %d\n", id, serial)
+			}
+		}()
+		go func() {
+			for {
+				if err := fileNext(ctx, s); err != nil {
+					errs <- err
+				}
+			}
+		}()
+	}
+	return <-errs
+}
+
+func fileNext(ctx context.Context, s *Store) error {
+	wake := s.Wake()
+	c, err := s.ClaimReport(ctx, time.Hour)
+	if err != nil {
+		return err
+	}
+	if c == nil {
+		<-wake
+		return nil
+	}
+	_, err = s.File(ctx, c, sampleComplaint(c.Report.ID, Held, "abuse@example.net"))
+	return err
+}
+
+// TestKill kills a busy process a few times. What was acknowledged must be there
+// once, and every report must either wait or have ended in one complaint.
+func TestKill(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "queue.db")
+	acked := map[int64]string{}
+	for range 3 {
+		floodAndKill(t, path, acked)
+		checkAcked(t, path, acked)
+	}
+}
+
+func floodAndKill(t *testing.T, path string, acked map[int64]string) {
+	cmd := process(t, "flood", path)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	killed := false
+	lines := bufio.NewReader(out)
+	for n := 0; ; n++ {
+		line, err := lines.ReadString('\n')
+		if err != nil { // a line may be cut by the kill
+			break
+		}
+		id, serial, _ := strings.Cut(strings.TrimSpace(line), " ")
+		number, err := strconv.ParseInt(id, 10, 64)
+		if err != nil {
+			t.Fatalf("the process says: %s", line)
+		}
+		acked[number] = serial
+		if n == 200 {
+			killed = true
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	cmd.Wait() // killed
+	if !killed {
+		t.Fatal("the process ended by itself")
+	}
+}
+
+func checkAcked(t *testing.T, path string, acked map[int64]string) {
+	s := openAt(t, path, nil)
+	defer s.Close()
+	last := int64(0)
+	seen := map[string]int64{}
+	for id, serial := range acked {
+		last = max(last, id)
+		r, err := s.Report(t.Context(), id)
+		if err != nil {
+			t.Fatalf("an acknowledged report is lost: %v", err)
+		}
+		if got := string(r.Message.Header); got != "Subject: "+serial+"\r\n" {
+			t.Errorf("report %d is %q, want serial %s", id, got, serial)
+		}
+		if other := seen[serial]; other != 0 {
+			t.Errorf("serial %s is both report %d and %d", serial, id, other)
+		}
+		seen[serial] = id
+	}
+	var bad string
+	err := s.reader.QueryRow(`SELECT coalesce(group_concat(id), '') FROM reports r WHERE (due IS NULL) <>
+		((SELECT count(*) FROM incidents WHERE report_id = r.id) = 1 AND
+		 (SELECT count(*) FROM events WHERE report_id = r.id) = 1)`).Scan(&bad)
+	if err != nil || bad != "" {
+		t.Errorf("reports that neither wait nor ended once: %s (%v)", bad, err)
+	}
+	var doubled int
+	err = s.reader.QueryRow(`SELECT count(*) - count(DISTINCT mail_id) FROM reports`).Scan(&doubled)
+	if err != nil || doubled != 0 {
+		t.Errorf("%d reports are stored twice (%v)", doubled, err)
+	}
+}
+
+// approveAll is the command line: it approves what it is told on its input.
+func approveAll(path string) error {
+	ctx := context.Background()
+	s, err := Open(ctx, path, Options{Host: "test"})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		id, err := strconv.ParseInt(in.Text(), 10, 64)
+		if err != nil {
+			return err
+		}
+		if err := s.Approve(ctx, id, Sender{}, "user:anna", "by hand"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestTwoProcesses approves in one process what another goes on filing and
+// sending.
+func TestTwoProcesses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "queue.db")
+	b := &fixture{t: t, ctx: t.Context(), Store: openAt(t, path, nil)}
+	cmd := process(t, "approve", path)
+	in, err := cmd.StdinPipe()
+	b.check(err)
+	var said bytes.Buffer
+	cmd.Stdout = &said
+	b.check(cmd.Start())
+	const n = 50
+	for range n {
+		fmt.Fprintln(in, b.file(Held, "abuse@example.net"))
+		if c, err := b.ClaimComplaint(b.ctx, time.Minute); err != nil {
+			t.Fatal(err)
+		} else if c != nil {
+			b.check(b.Record(b.ctx, c, Outcome{State: Sent}))
+		}
+	}
+	b.check(in.Close())
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("the other process: %v: %s", err, &said)
+	}
+	b.drain()
+	counts, err := b.Counts(b.ctx)
+	b.check(err)
+	if d := diff(map[State]int{Sent: n}, counts); d != "" {
+		t.Errorf("counts (-want +got):\n%s", d)
+	}
+}
+
+func openOnly(path string) error {
+	s, err := Open(context.Background(), path, Options{Daemon: true, Host: "test", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}

@@ -1,0 +1,132 @@
+package queue
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// Options is what a Store obeys besides its path.
+type Options struct {
+	// Daemon says that this process works the queue. It makes the directory
+	// (0700), the file (0600) and the schema where they are missing, brings an
+	// older schema up to date, keeps other daemons out (ErrInUse), and frees
+	// the claims of one that was killed. Commands don't set it.
+	Daemon bool
+	// Host names this machine in events as system:HOST; os.Hostname if empty.
+	Host string
+	// Log takes the schema's changes; slog.Default if nil.
+	Log *slog.Logger
+	// Now is the clock; time.Now if nil.
+	Now func() time.Time
+}
+
+// Store is a queue in one SQLite file. Its methods may be called from any
+// number of goroutines, and several processes may have the file open.
+// Times it returns are UTC, to the microsecond.
+type Store struct {
+	path   string
+	writer *sql.DB // one connection, used by run alone
+	reader *sql.DB
+	// compiled holds the statements that run for each report or source, by
+	// their text: SQLite takes longer to compile them than to run them.
+	compiled map[string]*sql.Stmt
+	log      *slog.Logger
+	clock    func() time.Time
+	system   string      // the actor of what no person did
+	lock     *os.File    // keeps other daemons out; nil in a command
+	file     os.FileInfo // of the file as it was opened
+
+	jobs    chan *job
+	stopped chan struct{} // closed when run has ended
+	pending sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	wake   chan struct{}
+}
+
+// Open opens the queue in the file path. Without o.Daemon a missing file is
+// ErrNoQueue. It refuses a file that can't be written, is damaged, or has a
+// schema that this program doesn't know, and says what to do about it.
+func Open(ctx context.Context, path string, o Options) (*Store, error) {
+	s := &Store{
+		path:    path,
+		log:     cmp.Or(o.Log, slog.Default()),
+		clock:   o.Now,
+		system:  "system:" + o.Host,
+		jobs:    make(chan *job),
+		stopped: make(chan struct{}),
+		wake:    make(chan struct{}),
+	}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	if o.Host == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return nil, err
+		}
+		s.system += host
+	}
+	if err := s.connect(ctx, o.Daemon); err != nil {
+		return nil, explain(path, err)
+	}
+	go s.run()
+	if o.Daemon {
+		if err := s.inherit(ctx); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	return s, nil
+}
+
+// Close refuses new changes, waits until those under way are durable, and
+// closes the file. Claims stay taken until their leases end.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	s.pending.Wait()
+	close(s.jobs)
+	<-s.stopped
+	return s.disconnect()
+}
+
+// Wake returns a channel that is closed at the next change in this process that
+// may give workers something to do. Take it before looking for work, so that
+// nothing slips in between. Changes by other processes, leases that end and
+// retries that fall due don't close it: look for these now and then.
+func (s *Store) Wake() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wake
+}
+
+func (s *Store) wakeWorkers() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.wake)
+	s.wake = make(chan struct{})
+}
+
+func (s *Store) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+
+// view runs fn on one unchanging view of the queue.
+func (s *Store) view(ctx context.Context, fn func(*sql.Tx) error) error {
+	tx, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return explain(s.path, err)
+	}
+	defer tx.Rollback() // nothing to keep
+	return explain(s.path, fn(tx))
+}
