@@ -1,0 +1,89 @@
+package reporter
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/mail"
+	"slices"
+	"time"
+
+	"spamreport-milter/queue"
+)
+
+// How long a relay may keep refusing for now. RFC 5321 §4.5.4.1 asks for four to
+// five days; a complaint about something that old helps nobody any more.
+const (
+	firstRetry = 5 * time.Minute
+	maxRetry   = 4 * time.Hour
+	giveUp     = 5 * 24 * time.Hour
+)
+
+// deliverNext hands one approved complaint to the relay and records what came of
+// it. It reports whether there was one.
+func (r *Reporter) deliverNext(ctx context.Context) (bool, error) {
+	claim, err := r.queue.ClaimComplaint(ctx, r.Lease)
+	if err != nil || claim == nil {
+		return false, ignoreCancel(ctx, err)
+	}
+	done := r.keep(context.WithoutCancel(ctx), claim)
+	outcome := r.send(ctx, &claim.Complaint)
+	done()
+	// Whatever the relay said must be remembered even while we are being stopped:
+	// else a complaint that was taken would go out again.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	r.Log.Info("complaint delivery", "complaint", claim.Complaint.ID, "state", outcome.State,
+		"taken", outcome.Taken, "reason", outcome.Reason)
+	return true, r.queue.Record(ctx, claim, outcome)
+}
+
+func (r *Reporter) send(ctx context.Context, c *queue.Complaint) queue.Outcome {
+	var msg bytes.Buffer
+	if err := Compose(&msg, c, r.Sender); err != nil {
+		return queue.Outcome{State: queue.Failed, Reason: err.Error()}
+	}
+	sender := senderOf(c, r.Sender)
+	from, err := mail.ParseAddress(sender.From)
+	if err != nil {
+		return queue.Outcome{State: queue.Failed, Reason: "reporter.from: " + err.Error()}
+	}
+	to := slices.DeleteFunc(slices.Clone(c.To), func(a string) bool { return slices.Contains(c.Taken, a) })
+	d, err := r.Relay.deliver(ctx, sender.Host, from.Address, to, msg.Bytes())
+	return outcome(d, err, c, time.Now())
+}
+
+// outcome decides between done, trying again and giving up. One addressee that has
+// the complaint makes it sent, as soon as no other may still take it.
+func outcome(d delivered, err error, c *queue.Complaint, now time.Time) queue.Outcome {
+	o := queue.Outcome{Taken: d.Taken, Reason: d.String()}
+	if err != nil {
+		o.Reason = err.Error()
+	}
+	late := now.Sub(c.ReadyAt) > giveUp
+	switch {
+	case errors.Is(err, context.Canceled):
+		o.State, o.NextAttempt, o.Reason = queue.Deferred, now, "daemon stopped"
+	case err == nil && !d.Later, (Permanent(err) || late) && len(c.Taken)+len(d.Taken) > 0:
+		o.State = queue.Sent
+	case Permanent(err):
+		o.State = queue.Failed
+	case late:
+		o.State, o.Reason = queue.Failed, "given up after 5 days: "+o.Reason
+	default:
+		o.State, o.NextAttempt = queue.Deferred, now.Add(backOff(c.Attempts))
+	}
+	return o
+}
+
+// backOff doubles from firstRetry to maxRetry, each with up to a quarter more so
+// that complaints deferred together do not come back together. The attempt that
+// was just made counts, so the first is 1.
+func backOff(attempts int) time.Duration {
+	d := maxRetry
+	if attempts <= 6 {
+		d = min(firstRetry<<max(0, attempts-1), maxRetry)
+	}
+	return d + rand.N(d/4)
+}

@@ -1,0 +1,156 @@
+package reporter
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"mime"
+	"net/mail"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-message/charset"
+
+	"spamreport-milter/contact"
+	"spamreport-milter/queue"
+	"spamreport-milter/trace"
+)
+
+// A report that was taken up maxTries times without an end has met a fault of
+// ours. It rests for a while, so that it does not keep the others back, and is
+// never given up: what was acknowledged to the MTA is not lost.
+const (
+	maxTries = 5
+	rest     = time.Hour
+)
+
+// fileNext turns one waiting report into a complaint, or closes it with the
+// reason why not. It reports whether there was one.
+func (r *Reporter) fileNext(ctx context.Context) (bool, error) {
+	claim, err := r.queue.ClaimReport(ctx, r.Lease)
+	if err != nil || claim == nil {
+		return false, ignoreCancel(ctx, err)
+	}
+	if claim.Attempts > maxTries {
+		r.Log.Error("report fails again and again", "report", claim.Report.ID, "tries", maxTries, "next", rest)
+		return true, r.queue.ReleaseReport(ctx, claim, time.Now().Add(rest),
+			fmt.Sprintf("%d tries without an end: see the log for the fault", maxTries))
+	}
+	defer r.keep(ctx, claim)()
+	err = r.file(ctx, claim)
+	if errors.Is(err, context.Canceled) {
+		// The daemon stops: hand the report back at once, not when the lease ends.
+		ctx = context.WithoutCancel(ctx)
+		return true, r.queue.ReleaseReport(ctx, claim, time.Time{}, "daemon stopped")
+	}
+	return true, err
+}
+
+func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
+	report := &claim.Report
+	chain := trace.Follow(&report.Message, r.Trace)
+	if why := r.policy.Refuse(report, &chain); why != "" {
+		r.Log.Info("report closed", "report", report.ID, "reason", why)
+		return r.queue.CloseReport(ctx, claim, why)
+	}
+	party := Parties(&chain)[0]
+	found, err := r.find(ctx, party.Addr)
+	if err != nil {
+		return err
+	}
+	c := queue.Complaint{
+		State: queue.Held, Source: party.Addr, Party: party.Name, Format: ARF.Name,
+		Subject:   subject(report),
+		MessageID: fmt.Sprintf("<%d.%s@%s>", report.ID, strings.ToLower(rand.Text()), r.Sender.Host),
+		To:        found.To, Contact: found.Contact, Network: found.Network,
+		Hold: found.Hold, LookupAt: found.LookupAt,
+		Incidents: []queue.Incident{{ReportID: report.ID, Chain: chain}},
+	}
+	id, err := r.queue.File(ctx, claim, c)
+	if err != nil {
+		return err
+	}
+	r.Log.Info("complaint held", "complaint", id, "report", report.ID, "source", party.Addr, "to", c.To, "hold", c.Hold)
+	return nil
+}
+
+// lookUpNext asks again for the contact of a complaint that has none.
+func (r *Reporter) lookUpNext(ctx context.Context) (bool, error) {
+	claim, err := r.queue.ClaimLookup(ctx, r.Lease)
+	if err != nil || claim == nil {
+		return false, ignoreCancel(ctx, err)
+	}
+	defer r.keep(ctx, claim)()
+	found, err := r.find(ctx, claim.Complaint.Source)
+	if err != nil {
+		return false, ignoreCancel(ctx, err)
+	}
+	r.Log.Info("contact asked for again", "complaint", claim.Complaint.ID, "to", found.To, "hold", found.Hold)
+	return true, r.queue.SetContact(ctx, claim, found)
+}
+
+// find asks who answers for an address. Not to find anybody is an answer too.
+func (r *Reporter) find(ctx context.Context, a netip.Addr) (queue.Found, error) {
+	answer, err := r.contacts.Lookup(ctx, a)
+	if err != nil {
+		return queue.Found{}, fmt.Errorf("contact for %s: %w", a, err)
+	}
+	found := queue.Found{Contact: marshal(answer), Network: answer.Network.String(), LookupAt: answer.Retry}
+	found.Reason = answer.Reason
+	for _, c := range answer.Contacts {
+		if r.ourMailbox(c.Address) {
+			found.Reason = "the registry names our own mailbox " + c.Address
+			continue
+		}
+		found.To = append(found.To, c.Address)
+	}
+	if len(found.To) == 0 {
+		found.Hold = "no contact: " + found.Reason + tried(answer)
+	}
+	return found, nil
+}
+
+// ourMailbox reports whether a complaint to the address would come to ourselves:
+// a registry may name us, by mistake or by malice.
+func (r *Reporter) ourMailbox(address string) bool {
+	domain := address[strings.LastIndexByte(address, '@')+1:]
+	from, err := mail.ParseAddress(r.Sender.From)
+	return err == nil && strings.EqualFold(from.Address, address) || strings.EqualFold(domain, r.Sender.Host)
+}
+
+// tried names the sources asked, so that a person can go on from there.
+func tried(a contact.Answer) string {
+	var s []string
+	for _, e := range a.Evidence {
+		s = append(s, strings.TrimSpace(e.Source+" "+e.Query+": "+e.Status))
+	}
+	if len(s) == 0 {
+		return ""
+	}
+	return " (tried " + strings.Join(s, "; ") + ")"
+}
+
+var words = mime.WordDecoder{CharsetReader: charset.Reader}
+
+// subject decodes the reported message's Subject for lists and letters.
+func subject(r *queue.Report) string {
+	var raw string
+	if fields := r.Message.Fields("Subject"); len(fields) > 0 {
+		raw = fields[0]
+	}
+	s, err := words.DecodeHeader(raw)
+	if err != nil {
+		s = raw
+	}
+	return oneLine(strings.TrimSpace(s))
+}
+
+// ignoreCancel drops the error of work that was cut short on purpose.
+func ignoreCancel(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,162 @@
+// Package reporter says what is said to whom: it turns reports into complaints
+// (who is answerable, may we, who takes it) and delivers the complaints that a
+// person has approved. Two kinds of workers, with the queue between them and
+// everything else.
+package reporter
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"spamreport-milter/contact"
+	"spamreport-milter/queue"
+	"spamreport-milter/trace"
+)
+
+// Queue is what the workers need of the store.
+type Queue interface {
+	ClaimReport(ctx context.Context, lease time.Duration) (*queue.ReportClaim, error)
+	File(ctx context.Context, claim *queue.ReportClaim, c queue.Complaint) (int64, error)
+	CloseReport(ctx context.Context, claim *queue.ReportClaim, reason string) error
+	ReleaseReport(ctx context.Context, claim *queue.ReportClaim, retryAt time.Time, reason string) error
+	Renew(ctx context.Context, claim queue.Claim, lease time.Duration) error
+
+	ClaimLookup(ctx context.Context, lease time.Duration) (*queue.LookupClaim, error)
+	SetContact(ctx context.Context, claim *queue.LookupClaim, found queue.Found) error
+
+	ClaimComplaint(ctx context.Context, lease time.Duration) (*queue.ComplaintClaim, error)
+	Record(ctx context.Context, claim *queue.ComplaintClaim, o queue.Outcome) error
+
+	// Wake returns a channel that is closed when this process adds work.
+	Wake() <-chan struct{}
+}
+
+// Contacts finds who answers for an address.
+type Contacts interface {
+	Lookup(ctx context.Context, a netip.Addr) (contact.Answer, error)
+}
+
+// Config is what an operator decides. Zero durations mean the defaults.
+type Config struct {
+	Sender queue.Sender
+	Relay  Relay
+	Trace  trace.Options
+	Log    *slog.Logger
+
+	// Lease is how long work stays taken when its worker dies; 5 minutes. A
+	// worker that lives renews it.
+	Lease time.Duration
+	// Poll is how often work from other processes is looked for; 2 seconds.
+	Poll time.Duration
+	// Grace is how long work under way may go on after the end was asked for;
+	// 20 seconds.
+	Grace time.Duration
+}
+
+// Reporter runs the workers.
+type Reporter struct {
+	Config
+	queue    Queue
+	contacts Contacts
+	policy   Policy
+}
+
+// New makes a Reporter; nothing runs yet.
+func New(c Config, q Queue, contacts Contacts) *Reporter {
+	defaults(&c.Lease, 5*time.Minute)
+	defaults(&c.Poll, 2*time.Second)
+	defaults(&c.Grace, 20*time.Second)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Reporter{Config: c, queue: q, contacts: contacts, policy: Policy{Networks: c.Trace.Networks}}
+}
+
+func defaults(d *time.Duration, v time.Duration) {
+	if *d == 0 {
+		*d = v
+	}
+}
+
+// Run works until ctx ends, then lets what is under way finish within the grace
+// and returns. What could not finish is taken up again when its lease ends.
+func (r *Reporter) Run(ctx context.Context) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(r.Grace, cancel) })()
+	var wg sync.WaitGroup
+	// Many filers: most of filing is waiting, and those that wait for one slow
+	// registry must not keep the others' reports back.
+	for range 16 {
+		wg.Go(func() { r.loop(ctx, func() (bool, error) { return r.fileNext(work) }) })
+	}
+	wg.Go(func() { r.loop(ctx, func() (bool, error) { return r.lookUpNext(work) }) })
+	wg.Go(func() { r.loop(ctx, func() (bool, error) { return r.deliverNext(work) }) })
+	wg.Wait()
+}
+
+// loop calls next as long as it finds work, then waits for more.
+func (r *Reporter) loop(ctx context.Context, next func() (bool, error)) {
+	for ctx.Err() == nil {
+		woken := r.queue.Wake() // before looking, so that nothing slips in between
+		busy, err := r.guard(next)
+		if err != nil {
+			r.Log.Error("worker", "err", err)
+		}
+		if busy && err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-woken:
+		case <-time.After(r.Poll):
+		}
+	}
+}
+
+// keep renews a claim until done is called: a slow registry or relay must not make
+// a second worker take up the same work.
+func (r *Reporter) keep(ctx context.Context, c queue.Claim) (done func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(r.Lease / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if err := r.queue.Renew(ctx, c, r.Lease); err != nil && ctx.Err() == nil {
+				r.Log.Warn("lease not renewed", "err", err)
+			}
+		}
+	})
+	return func() { cancel(); wg.Wait() }
+}
+
+// guard keeps one poisonous message from ending the daemon. Its lease runs out
+// and it is tried again.
+func (r *Reporter) guard(next func() (bool, error)) (busy bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return next()
+}
+
+func marshal(a contact.Answer) json.RawMessage {
+	b, err := json.Marshal(a)
+	if err != nil {
+		panic(err) // plain data of our own
+	}
+	return b
+}
