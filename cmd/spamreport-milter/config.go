@@ -1,0 +1,323 @@
+package main
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/mail"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/BurntSushi/toml"
+
+	"spamreport-milter/contact"
+	"spamreport-milter/milter"
+	"spamreport-milter/queue"
+	"spamreport-milter/reporter"
+	"spamreport-milter/trace"
+)
+
+// defaultConfig is read when it exists and no other file is named.
+const defaultConfig = "/etc/spamreport-milter/config.toml"
+
+// Config is what the packages need, built from the settings.
+type Config struct {
+	File     string // the file read; empty when there was none
+	StateDir string
+	LogLevel string
+	Listen   []string
+	Milter   milter.Config
+	Trace    trace.Options
+	Contact  contact.Config
+	Reporter reporter.Config
+
+	settings settings
+}
+
+// defaultSettings make a server that is safe without any file: loopback only,
+// and every complaint waits for a person.
+func defaultSettings() settings {
+	return settings{
+		LogLevel: "info",
+		Milter: milterSettings{
+			Listen:      []string{"inet:127.0.0.1:8896"},
+			BodyLimit:   1 << 20,
+			MaxSessions: 1000,
+		},
+		Reporter: reporterSettings{Smarthost: "127.0.0.1:25"},
+	}
+}
+
+// loadConfig reads path, or the default file where there is one. Every fault in
+// the file is reported, not only the first.
+func loadConfig(path string) (*Config, error) {
+	s := defaultSettings()
+	text, path, err := readConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	md, err := toml.Decode(text, &s)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, parseFault(err))
+	}
+	var faults []error
+	for _, k := range md.Undecoded() {
+		faults = append(faults, unknownKey(text, k))
+	}
+	c, more := s.config()
+	c.File = path
+	if err := errors.Join(append(faults, more...)...); err != nil {
+		return nil, &configError{path, err}
+	}
+	return c, nil
+}
+
+// configError carries all faults of one file, a line each.
+type configError struct {
+	path string
+	err  error
+}
+
+func (e *configError) Error() string {
+	name := e.path
+	if name == "" {
+		name = "settings"
+	}
+	return name + ": " + strings.ReplaceAll(e.err.Error(), "\n", "\n"+name+": ")
+}
+
+func (e *configError) Unwrap() error { return e.err }
+
+func readConfig(path string) (text, used string, err error) {
+	if path == "" {
+		b, err := os.ReadFile(defaultConfig)
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", "", nil
+		}
+		return string(b), defaultConfig, err
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", "", fmt.Errorf("read the configuration: %w", err)
+	}
+	return string(b), path, nil
+}
+
+func parseFault(err error) error {
+	var p toml.ParseError
+	if errors.As(err, &p) {
+		return fmt.Errorf("line %d: %s", p.Position.Line, p.Message)
+	}
+	return err
+}
+
+// config turns settings into what the packages take. It returns a Config even
+// when there are faults, so that all of them can be told at once.
+func (s *settings) config() (*Config, []error) {
+	var f faults
+	host := f.host(s.Reporter.Host)
+	c := &Config{
+		StateDir: f.stateDir(s.StateDir),
+		LogLevel: s.LogLevel,
+		Listen:   s.Milter.Listen,
+		Milter: milter.Config{
+			Rules:       f.rules(s.Milter.Tag),
+			BodyLimit:   s.Milter.BodyLimit,
+			MaxSessions: s.Milter.MaxSessions,
+		},
+		Trace: trace.Options{
+			Networks: f.networks("trace.networks", s.Trace.Networks),
+			Hosts:    s.Trace.Hosts,
+			Relays:   f.relays(s.Trace.Relay),
+		},
+		Contact:  f.contact(s.Contact),
+		Reporter: f.reporter(s.Reporter, host),
+		settings: *s,
+	}
+	c.Reporter.Trace = c.Trace
+	f.logLevel(s.LogLevel)
+	f.limits(s.Milter)
+	return c, f
+}
+
+// faults collects what is wrong with settings.
+type faults []error
+
+func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
+
+func (f *faults) stateDir(dir string) string {
+	switch {
+	case dir != "":
+		return dir
+	case os.Getenv("STATE_DIRECTORY") != "":
+		// systemd joins several by colons; the first is ours (systemd.exec(5)).
+		first, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":")
+		return first
+	case os.Getenv("XDG_STATE_HOME") != "":
+		return filepath.Join(os.Getenv("XDG_STATE_HOME"), "spamreport-milter")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		f.add("state_dir: no home directory to keep the queue in: name one")
+	}
+	return filepath.Join(home, ".local", "state", "spamreport-milter")
+}
+
+func (f *faults) logLevel(level string) {
+	if _, ok := logLevels[level]; !ok {
+		f.add("log_level: %q is none of debug, info, warn, error", level)
+	}
+}
+
+func (f *faults) limits(m milterSettings) {
+	if m.BodyLimit < 0 {
+		f.add("milter.body_limit: %d is less than nothing", m.BodyLimit)
+	}
+	if m.MaxSessions < 1 {
+		f.add("milter.max_sessions: %d leaves no connection to the MTA", m.MaxSessions)
+	}
+	for _, spec := range m.Listen {
+		if _, _, err := milter.ParseSpec(spec); err != nil {
+			f.add("milter.listen: %w", err)
+		}
+	}
+	if len(m.Listen) == 0 {
+		f.add("milter.listen: at least one address is needed")
+	}
+}
+
+func (f *faults) rules(tags []tagSettings) []milter.Rule {
+	if tags == nil {
+		return milter.DefaultRules()
+	}
+	rules := make([]milter.Rule, 0, len(tags))
+	for i, t := range tags {
+		r := milter.Rule{Field: t.Field, Value: t.Value, Level: t.Level, Score: t.Score}
+		if err := r.Check(); err != nil {
+			f.add("milter.tag %d: %w", i+1, err)
+		}
+		rules = append(rules, r)
+	}
+	return rules
+}
+
+func (f *faults) networks(key string, list []string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, n := range list {
+		p, err := netip.ParsePrefix(n)
+		if err != nil {
+			a, aerr := netip.ParseAddr(n)
+			if aerr != nil {
+				f.add("%s: %q is neither an address nor a network like 192.0.2.0/24", key, n)
+				continue
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		if p.Addr().Is4In6() && p.Bits() >= 96 { // clients are compared as IPv4
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
+		if p.Bits() == 0 {
+			f.add("%s: %q is the whole Internet: nothing would ever be reported", key, n)
+			continue
+		}
+		out = append(out, p.Masked())
+	}
+	return out
+}
+
+func (f *faults) relays(list []relaySettings) []trace.Relay {
+	var out []trace.Relay
+	for i, r := range list {
+		if strings.Count(strings.Trim(r.Pattern, "."), ".") < 1 {
+			f.add("trace.relay %d: pattern %q takes in too much: name a host, or a registered domain with a leading dot", i+1, r.Pattern)
+			continue
+		}
+		out = append(out, trace.Relay{Name: r.Name, Pattern: r.Pattern, Noted: r.Noted})
+	}
+	return out
+}
+
+func (f *faults) contact(s contactSettings) contact.Config {
+	c := contact.Config{Bootstrap: s.Bootstrap, CAFile: s.CAFile}
+	for _, a := range s.PrivateRegistries {
+		ap, err := netip.ParseAddrPort(a)
+		if err != nil {
+			f.add("contact.private_registries: %q is no ADDRESS:PORT", a)
+			continue
+		}
+		c.AllowPrivate = append(c.AllowPrivate, ap)
+	}
+	return c
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
+
+func (f *faults) host(name string) string {
+	if name == "" {
+		name, _ = os.Hostname()
+	}
+	if !hostName.MatchString(name) {
+		f.add("reporter.host: %q is no host name: set the public name of this mail server", name)
+	}
+	return name
+}
+
+func (f *faults) reporter(s reporterSettings, host string) reporter.Config {
+	if s.From == "" {
+		s.From = "postmaster@" + host
+	}
+	s.From = f.mailbox(s.From)
+	relay, port, err := net.SplitHostPort(s.Smarthost)
+	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 || relay == "" {
+		f.add("reporter.smarthost: %q is no HOST:PORT", s.Smarthost)
+	}
+	if s.SmarthostTLS == "" {
+		s.SmarthostTLS = reporter.RelayTLS(s.Smarthost)
+	}
+	if s.SmarthostTLS != "none" && s.SmarthostTLS != "starttls" {
+		f.add("reporter.smarthost_tls: %q is neither starttls nor none", s.SmarthostTLS)
+	}
+	return reporter.Config{
+		Sender: queue.Sender{From: s.From, Host: host, Agent: "spamreport-milter/" + version()},
+		Relay:  reporter.Relay{Addr: s.Smarthost, TLS: s.SmarthostTLS, RootCAs: f.roots("reporter.smarthost_ca_file", s.SmarthostCA)},
+	}
+}
+
+// mailbox checks the address that complaints come from and encodes its name
+// (RFC 2047).
+func (f *faults) mailbox(from string) string {
+	a, err := mail.ParseAddress(from)
+	switch {
+	case err != nil:
+		f.add("reporter.from: %q is no mailbox: write it like `Mail Abuse <abuse@isp.example>`", from)
+	case strings.ContainsFunc(a.Address, func(r rune) bool { return r > unicode.MaxASCII }):
+		f.add("reporter.from: %q is not ASCII: write the domain in its xn-- form", a.Address)
+	case strings.ContainsFunc(from, func(r rune) bool { return r > unicode.MaxASCII }):
+		return a.String()
+	}
+	return from
+}
+
+// roots reads a PEM file of authorities; nil means the system's.
+func (f *faults) roots(key, file string) *x509.CertPool {
+	if file == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		f.add("%s: %w", key, err)
+		return nil
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		f.add("%s: no certificate in %s", key, file)
+	}
+	return pool
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"spamreport-milter/queue"
+	"spamreport-milter/trace"
+)
+
+// ReportCmd hands in spam by hand.
+type ReportCmd struct {
+	Reason string   `short:"r" placeholder:"TEXT" help:"Why this is abuse; goes into the audit trail."`
+	Paths  []string `arg:"" optional:"" name:"file" help:"Messages, mbox files, directories and Maildirs; standard input when there are none."`
+}
+
+// Help is shown by `report --help`.
+func (*ReportCmd) Help() string {
+	return `Hands in messages as they were received, header and body, unaltered: saved with
+"view source" or as .eml, piped in by a sieve script, or a whole mailbox. Each message
+becomes one report. It goes into the queue like a message that the milter recorded; the
+daemon traces it and files the complaint.
+
+    spamreport-milter report spam.eml
+    spamreport-milter report < spam.eml
+    spamreport-milter report ~/Maildir/.Junk
+
+A file that begins with a "From " line is an mbox, any other is one message. A file that
+is no message is named on standard error and the others are taken; the exit status is
+then 65, 66 for one that cannot be read, or 75 for one that the queue did not take.`
+}
+
+// Run submits each message; one that cannot be taken does not keep the others back.
+func (c *ReportCmd) Run(e *Env) error {
+	store, err := openQueue(e)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	in := messages{limit: e.Config.Milter.BodyLimit, stdin: e.Stdin, stderr: e.Stderr}
+	in.each = func(file string, m *trace.Message) error {
+		id, err := store.Submit(e.Context, queue.Report{
+			Received: time.Now(), Cause: queue.CauseHand, Reporter: actor(), Reason: c.Reason, Message: *m,
+		})
+		if err != nil {
+			in.fault(exTempFail, fmt.Errorf("%s: %w", file, err))
+			return nil
+		}
+		fmt.Fprintf(e.Stdout, "report %d: %s\n", id, file)
+		return nil
+	}
+	return errors.Join(in.read(e.Context, c.Paths), in.failed("taken"))
+}
+
+// openQueue opens the store that the daemon made.
+func openQueue(e *Env) (*queue.Store, error) {
+	store, err := queue.Open(context.WithoutCancel(e.Context), filepath.Join(e.Config.StateDir, queueFile),
+		queue.Options{Host: e.Config.Reporter.Sender.Host, Log: e.Log})
+	if err != nil {
+		return nil, &exitError{exUnavailable, err}
+	}
+	return store, nil
+}

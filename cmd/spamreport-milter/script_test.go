@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"spamreport-milter/internal/testnet"
+	"spamreport-milter/queue"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"spamreport-milter": main})
+}
+
+// TestScripts runs the commands as an admin types them, with a registry and an
+// abuse desk on loopback.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		Setup:               setUp,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE") != "",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"await": await, "desk": receive, "registry": registry,
+		},
+	})
+}
+
+// world is the Internet of one script.
+type world struct {
+	registry *testnet.RDAP
+	desk     *testnet.SMTP
+}
+
+// setUp gives each script its own registry, desk, state directory and a
+// configuration file $CONFIG that joins them.
+func setUp(env *testscript.Env) error {
+	ca, err := testnet.NewCA(env.WorkDir)
+	if err != nil {
+		return err
+	}
+	w := &world{}
+	if w.registry, err = testnet.StartRDAP(ca); err != nil {
+		return err
+	}
+	env.Defer(func() { w.registry.Close() })
+	if w.desk, err = testnet.StartSMTP(nil); err != nil {
+		return err
+	}
+	env.Defer(func() { w.desk.Close() })
+	w.registry.Add(testnet.RIPE(netip.MustParsePrefix("45.66.77.0/24"), "TEST-NET", "abuse@net.test"))
+	if err := w.registry.WriteBootstrap(env.WorkDir); err != nil {
+		return err
+	}
+	env.Values["world"] = w
+	env.Setenv("CONFIG", filepath.Join(env.WorkDir, "config.toml"))
+	env.Setenv("STATE_DIRECTORY", filepath.Join(env.WorkDir, "state"))
+	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("TZ", "UTC")
+	return os.WriteFile(env.Getenv("CONFIG"), []byte(testConfig(env.WorkDir, w.registry, w.desk.Addr)), 0o600)
+}
+
+func testConfig(dir string, r *testnet.RDAP, smarthost string) string {
+	return fmt.Sprintf(`[milter]
+listen = ["inet:127.0.0.1:0"]
+
+[contact]
+bootstrap = %q
+ca_file = %q
+private_registries = [%q]
+
+[reporter]
+from = "Mail Abuse <abuse@isp.test>"
+host = "mx.isp.test"
+smarthost = %q
+`, dir, filepath.Join(dir, "ca.pem"), r.Addr, smarthost)
+}
+
+// await waits for a state of the queue: `await held 1`, `await waiting 0`, or for
+// the daemon to have made the queue or another file: `await queue`, `await file NAME`.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: await queue | STATE N")
+	}
+	path := filepath.Join(ts.Getenv("STATE_DIRECTORY"), "queue.db")
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for {
+		err := reached(ctx, path, args)
+		if args[0] == "file" {
+			_, err = os.Stat(ts.MkAbs(args[1]))
+		}
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			ts.Fatalf("await %s: %v", strings.Join(args, " "), err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// reached says what is still missing for await.
+func reached(ctx context.Context, path string, args []string) error {
+	store, err := queue.Open(ctx, path, queue.Options{})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	if args[0] == "queue" {
+		return nil
+	}
+	want, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	counts, err := store.Counts(ctx)
+	if err != nil {
+		return err
+	}
+	got := counts[queue.State(args[0])]
+	if args[0] == "closed" {
+		events, err := store.Events(ctx, queue.EventFilter{Action: queue.ActionClosed})
+		if err != nil {
+			return err
+		}
+		got = len(events)
+	}
+	if got != want {
+		return fmt.Errorf("%d so far", got)
+	}
+	return nil
+}
+
+// receive writes what the desk got to a file: `desk N FILE` for the Nth message,
+// `! desk` for nothing so far.
+func receive(ts *testscript.TestScript, neg bool, args []string) {
+	desk := ts.Value("world").(*world).desk
+	if neg {
+		if n := len(desk.Messages()); n != 0 {
+			ts.Fatalf("the desk got %d messages", n)
+		}
+		return
+	}
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	got, err := desk.Wait(ctx, n)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), got[n-1].Data, 0o600))
+}
+
+// registry makes the registry fail or recover: `registry down`, `registry up`.
+func registry(ts *testscript.TestScript, _ bool, args []string) {
+	r := ts.Value("world").(*world).registry
+	switch args[0] {
+	case "down":
+		r.Fail(testnet.Down)
+	case "up":
+		r.Recover()
+	default:
+		ts.Check(errors.New("usage: registry down | up"))
+	}
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"spamreport-milter/contact"
+	"spamreport-milter/milter"
+	"spamreport-milter/queue"
+	"spamreport-milter/reporter"
+)
+
+// queueFile is the name of the store in the state directory.
+const queueFile = "queue.db"
+
+// drainTime bounds how long SMTP transactions under way may take after SIGTERM.
+// systemd's default patience is 90 seconds; workers need their share of it.
+const drainTime = 30 * time.Second
+
+// ServeCmd runs the daemon.
+type ServeCmd struct {
+	Listen []string `name:"listen" sep:"none" placeholder:"SPEC" help:"Where the MTA connects, in place of milter.listen: inet:HOST:PORT, inet6:HOST:PORT or unix:PATH. Can be repeated."`
+}
+
+// Help is shown by `serve --help`.
+func (*ServeCmd) Help() string {
+	return `Without any configuration the milter listens on inet:127.0.0.1:8896, the queue is in
+the state directory, and every complaint waits for a person. Logs go to standard error,
+one event a line. SIGTERM lets mail under way finish and then ends with status 0.
+
+Messages are recorded when a filter before us has tagged them; see "config show" for
+the tag rules and contrib/postfix/README.md for where to stand.`
+}
+
+// daemon is the parts that run.
+type daemon struct {
+	store    *queue.Store
+	milter   *milter.Server
+	reporter *reporter.Reporter
+}
+
+// Run starts the parts and waits for the end. Then all stop at once: each finishes
+// what it has in hand, and what waits in the queue is for the next start.
+func (c *ServeCmd) Run(e *Env) error {
+	// The queue first: an MTA that connects must find somebody who can record.
+	d, err := newDaemon(e)
+	if err != nil {
+		return err
+	}
+	defer d.store.Close()
+	listeners, err := listen(specs(c.Listen, e.Config.Listen))
+	if err != nil {
+		return err
+	}
+	announce(e, listeners)
+	return d.serve(e, listeners)
+}
+
+func newDaemon(e *Env) (*daemon, error) {
+	config := e.Config
+	store, err := queue.Open(e.Context, filepath.Join(config.StateDir, queueFile),
+		queue.Options{Daemon: true, Host: config.Reporter.Sender.Host, Log: e.Log})
+	if err != nil {
+		return nil, &exitError{exUnavailable, err}
+	}
+	contacts, err := newContacts(e, store)
+	if err != nil {
+		store.Close()
+		return nil, &exitError{exConfig, err}
+	}
+	rc := config.Reporter
+	rc.Log = e.Log
+	rc.Trace.Networks = append(ownAddresses(), rc.Trace.Networks...)
+	mc := config.Milter
+	mc.Submitter, mc.Log = store, e.Log
+	m, err := milter.New(mc)
+	if err != nil {
+		store.Close()
+		return nil, &exitError{exConfig, err}
+	}
+	return &daemon{store: store, milter: m, reporter: reporter.New(rc, store, contacts)}, nil
+}
+
+func newContacts(e *Env, cache contact.Cache) (*contact.Finder, error) {
+	cc := e.Config.Contact
+	cc.Log, cc.Cache = e.Log, cache
+	return contact.New(cc)
+}
+
+func (d *daemon) serve(e *Env, listeners []net.Listener) error {
+	ctx, stop := context.WithCancelCause(e.Context)
+	defer stop(nil)
+	var wg sync.WaitGroup
+	for _, l := range listeners {
+		wg.Go(func() {
+			if err := d.milter.Serve(l); err != nil && ctx.Err() == nil {
+				stop(fmt.Errorf("milter on %s: %w", l.Addr(), err))
+			}
+		})
+	}
+	wg.Go(func() { d.reporter.Run(ctx) })
+	<-ctx.Done()
+	e.Log.Info("stopping", "drain", drainTime)
+	drain, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if err := d.milter.Shutdown(drain); err != nil {
+		e.Log.Warn("milter stopped with sessions open", "err", err)
+	}
+	wg.Wait()
+	e.Log.Info("stopped")
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return &exitError{exUnavailable, err}
+	}
+	return nil
+}
+
+func specs(flag, config []string) []string {
+	if len(flag) > 0 {
+		return flag
+	}
+	return config
+}
+
+func listen(specs []string) ([]net.Listener, error) {
+	var all []net.Listener
+	for _, s := range specs {
+		l, err := milter.Listen(s)
+		if err != nil {
+			for _, l := range all {
+				l.Close()
+			}
+			return nil, &exitError{exUnavailable, fmt.Errorf("listen on %s: %w", s, err)}
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+// announce tells what an admin must do next. The same lines are safe to paste.
+func announce(e *Env, listeners []net.Listener) {
+	var at []string
+	for _, l := range listeners {
+		at = append(at, postfixSpec(l.Addr()))
+	}
+	fmt.Fprintf(e.Stdout, `spamreport-milter %s
+queue     %s
+milter    %s
+
+For Postfix, in main.cf, after the filter that tags spam:
+    smtpd_milters = %s
+    milter_default_action = accept
+
+Every complaint is held until a person approves it: spamreport-milter queue list
+`, version(), filepath.Join(e.Config.StateDir, queueFile), strings.Join(at, ", "), strings.Join(at, ", "))
+}
+
+func postfixSpec(a net.Addr) string {
+	if a.Network() == "unix" {
+		return "unix:" + a.String()
+	}
+	return "inet:" + a.String()
+}
+
+// ownAddresses are this machine's: never a source to complain about, whatever
+// the configuration forgets.
+func ownAddresses() []netip.Prefix {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	var own []netip.Prefix
+	for _, a := range addrs {
+		p, err := netip.ParsePrefix(a.String())
+		if err == nil && p.Addr().IsGlobalUnicast() && !p.Addr().IsPrivate() {
+			own = append(own, netip.PrefixFrom(p.Addr(), p.Addr().BitLen()))
+		}
+	}
+	return own
+}
