@@ -16,6 +16,7 @@ type fact struct {
 var facts = []fact{
 	{"version=", func(h *Hop, body string) { tlsPairs(h, "version="+body) }},
 	{"cipher=", func(h *Hop, body string) { tlsPairs(h, "cipher="+body) }},
+	{"using TLS: ", courierTLS}, // MailMarshal
 	{"using TLS", func(h *Hop, body string) { usingTLS(h, "TLS"+body) }},
 	{"using SSL", func(h *Hop, body string) { usingTLS(h, "SSL"+body) }},
 	{"cipher TLS", func(h *Hop, body string) { tlsColons(h, "TLS"+body) }},
@@ -27,7 +28,9 @@ var facts = []fact{
 	{"authenticated sender:", authenticated},
 	{"authenticated-sender:", authenticated},
 	{"authenticated user:", authenticated},
+	{"authenticated user ", authenticated}, // Kerio
 	{"authenticated as ", authenticated},
+	{"smtp-auth username ", qpsmtpdAuth},
 	{"authenticated bits=", func(h *Hop, _ string) { h.Auth = true }}, // Sendmail
 	{"authenticated", authenticated},
 	{"SquirrelMail authenticated user ", authenticated},
@@ -111,23 +114,33 @@ func authenticated(h *Hop, body string) {
 	}
 }
 
-// courierAuth reads "LOGIN bob@shop.example, TLS: TLSv1.2,256bits,X".
+// qpsmtpdAuth reads "bob@shop.example, mechanism login".
+func qpsmtpdAuth(h *Hop, body string) {
+	user, _, _ := strings.Cut(body, ",")
+	authenticated(h, user)
+}
+
+// courierAuth reads "LOGIN bob@shop.example, TLS: TLSv1.2,256bits,X", which older
+// ones write with "SSL: ".
 func courierAuth(h *Hop, body string) {
 	mechanism, _, _ := strings.Cut(body, ",")
 	if _, user := cutWord(mechanism); user != "" {
 		authenticated(h, user)
 	}
 	h.Auth = true
-	if _, tls, ok := strings.Cut(body, "TLS: "); ok {
-		courierTLS(h, tls)
+	for _, mark := range []string{"TLS: ", "SSL: "} {
+		if _, tls, ok := strings.Cut(body, mark); ok {
+			courierTLS(h, tls)
+			return
+		}
 	}
 }
 
-// courierTLS reads "TLSv1.2,256bits,X".
+// courierTLS reads "TLSv1.2,256bits,X" and MailMarshal's "TLSv1.2, X".
 func courierTLS(h *Hop, body string) {
 	h.TLSVersion, body, _ = strings.Cut(body, ",")
-	if i := strings.LastIndexByte(body, ','); i >= 0 {
-		h.TLSCipher = body[i+1:]
+	if cipher := strings.TrimSpace(body[strings.LastIndexByte(body, ',')+1:]); !strings.HasSuffix(cipher, "bits") {
+		h.TLSCipher = cipher
 	}
 }
 

@@ -105,15 +105,15 @@ const pickup = "mail pickup service"
 func (r *reading) assign(first string, isAddr bool) {
 	switch {
 	case first == "", r.field.words(inFrom) == pickup:
+	case r.dialect.first == roleAccount:
+		if !unnamed(first) {
+			authenticated(&r.Hop, first)
+		}
 	case strings.Contains(first, "@") && !strings.HasPrefix(first, "["): // the envelope sender, no host
 		if r.EnvFrom == "" {
 			r.EnvFrom = strings.Trim(first, "<>")
 		}
 	case r.dialect.first == roleNothing:
-	case r.dialect.first == roleAccount:
-		if !unnamed(first) {
-			authenticated(&r.Hop, first)
-		}
 	case r.dialect.first == roleUser && !r.peer.ip.IsValid():
 		if r.Ident == "" && !unnamed(first) {
 			r.Ident = first

@@ -168,7 +168,7 @@ func (l *lexer) word() token {
 // a client that greets with a lone bracket must not hide what follows.
 func pairEnd(s string, start int) int {
 	rest := s[start+1 : min(len(s), start+maxPair)]
-	closer, foreign := s[start], "();"
+	closer, foreign := s[start], foreignToQuote
 	switch s[start] {
 	case '[':
 		if strings.HasPrefix(rest, "[") { // "[[UNIX: localhost]]"
@@ -177,16 +177,35 @@ func pairEnd(s string, start int) int {
 			}
 			return -1
 		}
-		closer, foreign = ']', "[;"
+		closer, foreign = ']', foreignToLiteral
 	case '<':
-		closer, foreign = '>', "<();"
+		closer, foreign = '>', foreignToAngle
 	}
-	i := strings.IndexByte(rest, closer)
-	if i < 0 || strings.ContainsAny(rest[:i], foreign) {
-		return -1
+	for i := 0; i < len(rest); i++ {
+		switch c := rest[i]; {
+		case c == closer:
+			return start + 1 + i + 1
+		case foreigners[c]&foreign != 0:
+			return -1
+		}
 	}
-	return start + 1 + i + 1
+	return -1
 }
+
+// foreigners says inside which pair an octet can't stand.
+var foreigners = [256]uint8{
+	'(': foreignToQuote | foreignToAngle,
+	')': foreignToQuote | foreignToAngle,
+	';': foreignToQuote | foreignToAngle | foreignToLiteral,
+	'<': foreignToAngle,
+	'[': foreignToLiteral,
+}
+
+const (
+	foreignToQuote uint8 = 1 << iota
+	foreignToAngle
+	foreignToLiteral
+)
 
 // octets tells white space, what else ends a word, and what pairs inside one.
 var octets = [256]uint8{

@@ -57,7 +57,7 @@ func (p *peer) hostComment(text string) bool {
 		case t.kind == word && (i == 0 || strings.Contains(t.text, "=")):
 			found = q.hostWord(t.text, len(toks) == 1) || found
 		case t.kind == word:
-			q.afterWord(t.text, toks[0].text)
+			found = q.afterWord(t.text, toks[0].text) || found
 		}
 	}
 	if found {
@@ -133,9 +133,10 @@ func (p *peer) pair(key, value string) bool {
 	return true
 }
 
-// afterWord reads a word behind the address: a name that follows it, a verdict
-// on it, or Yahoo's "with login".
-func (p *peer) afterWord(text, before string) {
+// afterWord reads a word behind the first, which is before: a name that follows
+// an address, a verdict on it, or Yahoo's "with login". It reports whether that
+// alone makes the comment one about the peer.
+func (p *peer) afterWord(text, before string) bool {
 	switch {
 	case text == "verified":
 		p.checked = true
@@ -144,9 +145,13 @@ func (p *peer) afterWord(text, before string) {
 	case before == "account" && p.user == "": // CommuniGate
 		p.user, p.login = text, true
 		p.name = ""
+		return true
+	case text == "Verified" && before == "Not": // MailMarshal: "Not Verified[192.0.2.1]"
+		p.name = ""
 	case p.ip.IsValid() && p.name == "" && isHostName(text):
 		p.name = text
 	}
+	return false
 }
 
 // isHostName reports whether s has the form of a qualified host name. Names end

@@ -195,7 +195,7 @@ func (r *reading) explained(c clause, text string) bool {
 // isZone recognises the name of the zone that follows most dates: "(CEST)", "(-03)".
 func isZone(text string) bool {
 	for i := 0; i < len(text); i++ {
-		if c := text[i]; !isLetter(c) && !isDigit(c) && c != '+' && c != '-' && c != ' ' {
+		if c := text[i]; !isLetter(c) && !isDigit(c) && c != '+' && c != '-' && c != ':' && c != ' ' {
 			return false
 		}
 	}
