@@ -74,32 +74,47 @@ var plainDialect = dialect{name: "plain"}
 // rowSet has a bit for each row of dialects.
 type rowSet uint64
 
-// commented holds the rows that a comment may fit, by its first octet, and
-// uncommented those that ask for none. No field has to be tried against all.
-var commented, uncommented = indexComments()
+// Most rows can't fit a field by the first octet of what they ask for, so each is
+// looked up by it: commented by a comment's, speaking by the protocol's. The
+// others are tried against every field.
+var commented, speaking, others = indexDialects()
 
-func indexComments() (byOctet [256]rowSet, rest rowSet) {
-	for i := range dialects {
-		pattern := dialects[i].comment
-		for c := range byOctet {
-			if pattern != "" && !differ(pattern[0], byte(c)) {
-				byOctet[c] |= 1 << i
-			}
-		}
-		if pattern == "" {
-			rest |= 1 << i
+func indexDialects() (commented, speaking [256]rowSet, others rowSet) {
+	for i, d := range dialects {
+		switch {
+		case d.comment != "":
+			enter(&commented, d.comment[0], 1<<i)
+		case d.with != "":
+			enter(&speaking, d.with[0], 1<<i)
+		default:
+			others |= 1 << i
 		}
 	}
-	return byOctet, rest
+	return commented, speaking, others
+}
+
+// enter adds a row under an octet in either case, and under all for a wildcard.
+func enter(index *[256]rowSet, octet byte, row rowSet) {
+	for c := range index {
+		if !differ(octet, byte(c)) {
+			index[c] |= row
+		}
+	}
 }
 
 // dialectOf finds the row for a field.
 func dialectOf(f *field, h *Hop) *dialect {
 	var buf [8]string
-	products, rows := buf[:0], uncommented
+	products, rows := buf[:0], others
+	if h.With != "" {
+		rows |= speaking[h.With[0]]
+	}
 	for c := range f.part {
+		if clause(c) == inFrom {
+			continue
+		}
 		for i := range f.part[c] {
-			if t := &f.part[c][i]; t.kind == comment && t.text != "" && clause(c) != inFrom {
+			if t := &f.part[c][i]; t.kind == comment && t.text != "" {
 				products = append(products, t.text)
 				rows |= commented[t.text[0]]
 			}
