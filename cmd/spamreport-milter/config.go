@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/mail"
@@ -95,19 +96,31 @@ func (e *configError) Error() string {
 
 func (e *configError) Unwrap() error { return e.err }
 
+// maxConfig bounds the file, in octets: a path that is no configuration must not
+// fill the memory.
+const maxConfig = 1 << 20
+
 func readConfig(path string) (text, used string, err error) {
+	used = path
 	if path == "" {
-		b, err := os.ReadFile(defaultConfig)
-		if errors.Is(err, fs.ErrNotExist) {
-			return "", "", nil
-		}
-		return string(b), defaultConfig, err
+		used = defaultConfig
 	}
-	b, err := os.ReadFile(path)
+	f, err := os.Open(used)
+	if path == "" && errors.Is(err, fs.ErrNotExist) {
+		return "", "", nil
+	}
 	if err != nil {
 		return "", "", fmt.Errorf("read the configuration: %w", err)
 	}
-	return string(b), path, nil
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err != nil {
+		return "", "", fmt.Errorf("read the configuration: %w", err)
+	}
+	if len(b) > maxConfig {
+		return "", "", fmt.Errorf("%s is larger than %d octets: no configuration is", used, maxConfig)
+	}
+	return string(b), used, nil
 }
 
 func parseFault(err error) error {
@@ -134,7 +147,7 @@ func (s *settings) config() (*Config, []error) {
 		},
 		Trace: trace.Options{
 			Networks: f.networks("trace.networks", s.Trace.Networks),
-			Hosts:    s.Trace.Hosts,
+			Hosts:    f.hosts(s.Trace.Hosts),
 			Relays:   f.relays(s.Trace.Relay),
 		},
 		Contact:  f.contact(s.Contact),
@@ -155,6 +168,9 @@ func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(fo
 func (f *faults) stateDir(dir string) string {
 	switch {
 	case dir != "":
+		if !filepath.IsAbs(dir) {
+			f.add("state_dir: %q depends on where a command is called: write it with its whole path", dir)
+		}
 		return dir
 	case os.Getenv("STATE_DIRECTORY") != "":
 		// systemd joins several by colons; the first is ours (systemd.exec(5)).
@@ -230,6 +246,16 @@ func (f *faults) networks(key string, list []string) []netip.Prefix {
 		out = append(out, p.Masked())
 	}
 	return out
+}
+
+// hosts refuses what would take in strangers.
+func (f *faults) hosts(list []string) []string {
+	for _, h := range list {
+		if !hostName.MatchString(strings.TrimPrefix(h, ".")) {
+			f.add("trace.hosts: %q is neither a host name nor a domain with a leading dot", h)
+		}
+	}
+	return list
 }
 
 func (f *faults) relays(list []relaySettings) []trace.Relay {

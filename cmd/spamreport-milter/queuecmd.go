@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -35,20 +34,23 @@ func (c *QueueListCmd) Run(e *Env) error {
 	if err != nil {
 		return err
 	}
+	if c.Limit < 1 {
+		return &exitError{exUsage, fmt.Errorf("--limit %d lists nothing: give at least 1", c.Limit)}
+	}
 	store, err := openQueue(e)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
 	if c.Closed {
-		return writeClosed(e, store, c.Limit)
+		return c.closed(e, store)
 	}
 	list, err := store.List(e.Context, queue.Filter{States: wanted, Limit: c.Limit})
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		return writeJSONLines(e, list)
+		return writeJSONLines(e, list, func(c *queue.Complaint) any { return complaintView(c) })
 	}
 	writeList(e, list, time.Now())
 	return writeRest(e, store)
@@ -96,11 +98,14 @@ func writeRest(e *Env, store *queue.Store) error {
 	return nil
 }
 
-// writeClosed lists the reports that never became complaints, newest first.
-func writeClosed(e *Env, store *queue.Store, limit int) error {
-	events, err := store.Events(e.Context, queue.EventFilter{Action: queue.ActionClosed, Limit: limit})
+// closed lists the reports that never became complaints, newest first.
+func (c *QueueListCmd) closed(e *Env, store *queue.Store) error {
+	events, err := store.Events(e.Context, queue.EventFilter{Action: queue.ActionClosed, Limit: c.Limit})
 	if err != nil {
 		return err
+	}
+	if c.JSON {
+		return writeJSONLines(e, events, func(ev *queue.Event) any { return ev })
 	}
 	if len(events) == 0 {
 		fmt.Fprintln(e.Stdout, "no report was closed without a complaint")
@@ -136,7 +141,7 @@ func (c *QueueShowCmd) Run(e *Env) error {
 	case c.Message:
 		return reporter.Compose(e.Stdout, &k.Complaint, e.Config.Reporter.Sender)
 	case c.JSON:
-		return json.NewEncoder(e.Stdout).Encode(caseView(k))
+		return newJSON(e.Stdout).Encode(caseView(k))
 	}
 	return writeCase(e, k)
 }
@@ -189,12 +194,16 @@ func (d *decision) forEach(e *Env, done string, do func(*queue.Store, int64) err
 	return queueError(errors.Join(faults...))
 }
 
-// queueError gives errors about ids and states the status of a wrong argument.
+// queueError gives errors about ids and states the status of a wrong argument,
+// and those of the store itself that of a fault which may pass.
 func queueError(err error) error {
-	if errors.Is(err, queue.ErrNotFound) || errors.Is(err, queue.ErrState) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, queue.ErrNotFound), errors.Is(err, queue.ErrState):
 		return &exitError{exData, err}
 	}
-	return err
+	return &exitError{exTempFail, err}
 }
 
 // states in the order in which a complaint goes through them.
@@ -236,10 +245,10 @@ func clip(s string, n int) string {
 	return string(r[:n-1]) + "…"
 }
 
-func writeJSONLines(e *Env, list []queue.Complaint) error {
-	enc := json.NewEncoder(e.Stdout)
-	for _, c := range list {
-		if err := enc.Encode(complaintView(&c)); err != nil {
+func writeJSONLines[T any](e *Env, list []T, view func(*T) any) error {
+	enc := newJSON(e.Stdout)
+	for i := range list {
+		if err := enc.Encode(view(&list[i])); err != nil {
 			return fmt.Errorf("write: %w", err)
 		}
 	}

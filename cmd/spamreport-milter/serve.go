@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"spamreport-milter/contact"
@@ -80,12 +82,33 @@ func newDaemon(e *Env) (*daemon, error) {
 	rc.Trace.Networks = append(ownAddresses(), rc.Trace.Networks...)
 	mc := config.Milter
 	mc.Submitter, mc.Log = store, e.Log
+	mc.MaxSessions = withinFiles(e, mc.MaxSessions)
 	m, err := milter.New(mc)
 	if err != nil {
 		store.Close()
 		return nil, &exitError{exConfig, err}
 	}
 	return &daemon{store: store, milter: m, reporter: reporter.New(rc, store, contacts)}, nil
+}
+
+// otherFiles is how many files we have open besides the MTA's connections: the
+// store, registries, the relay, standard streams.
+const otherFiles = 128
+
+// withinFiles lowers the number of sessions to what the limit of open files
+// allows: with the connections above it the MTA would wait for nobody.
+func withinFiles(e *Env, sessions int) int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return sessions
+	}
+	room := max(1, int(min(limit.Cur, math.MaxInt32))-otherFiles)
+	if sessions <= room {
+		return sessions
+	}
+	e.Log.Warn("milter.max_sessions is more than the limit of open files allows: raise LimitNOFILE, or ulimit -n",
+		"max_sessions", sessions, "in_force", room, "open_files", limit.Cur)
+	return room
 }
 
 func newContacts(e *Env, cache contact.Cache) (*contact.Finder, error) {

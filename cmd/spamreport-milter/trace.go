@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 
 	"spamreport-milter/trace"
 )
@@ -15,11 +14,11 @@ const traceBody = 0
 
 // TraceCmd shows the way of saved messages.
 type TraceCmd struct {
-	JSON    bool           `name:"json" help:"One JSON object a message, one line each."`
-	Network []netip.Prefix `placeholder:"PREFIX" help:"A network of ours, beside those of the configuration; may be repeated."`
-	Host    []string       `placeholder:"NAME" help:"A server of ours; a leading dot takes a whole domain."`
-	Relay   []string       `placeholder:"NAME" help:"A provider whose Received fields are believed, by its verified host name; a leading dot takes a whole domain."`
-	Paths   []string       `arg:"" optional:"" name:"file" help:"Messages, mbox files, directories and Maildirs; standard input when there are none."`
+	JSON    bool     `name:"json" help:"One JSON object a message, one line each."`
+	Network []string `placeholder:"NETWORK" help:"An address or network of ours, beside those of the configuration; may be repeated."`
+	Host    []string `placeholder:"NAME" help:"A server of ours; a leading dot takes a whole domain."`
+	Relay   []string `placeholder:"NAME" help:"A provider whose Received fields are believed, by its verified host name; a leading dot takes a whole domain."`
+	Paths   []string `arg:"" optional:"" name:"file" help:"Messages, mbox files, directories and Maildirs; standard input when there are none."`
 }
 
 // Help is shown by `trace --help`.
@@ -42,7 +41,10 @@ func (c *TraceCmd) Run(e *Env) error {
 	if c.JSON {
 		show = jsonLines(out)
 	}
-	options := c.options(e.Config.Trace)
+	options, err := c.options(e.Config.Trace)
+	if err != nil {
+		return &exitError{exUsage, err}
+	}
 	in := messages{
 		limit: traceBody, stdin: e.Stdin, stderr: e.Stderr,
 		each: func(file string, m *trace.Message) error {
@@ -54,14 +56,15 @@ func (c *TraceCmd) Run(e *Env) error {
 }
 
 // options adds the command line's knowledge to that of the configuration.
-func (c *TraceCmd) options(o trace.Options) trace.Options {
-	o.Networks = append(o.Networks[:len(o.Networks):len(o.Networks)], c.Network...)
+func (c *TraceCmd) options(o trace.Options) (trace.Options, error) {
+	var f faults
+	o.Networks = append(o.Networks[:len(o.Networks):len(o.Networks)], f.networks("--network", c.Network)...)
 	o.Hosts = append(o.Hosts[:len(o.Hosts):len(o.Hosts)], c.Host...)
 	for _, name := range c.Relay {
 		o.Relays = append(o.Relays[:len(o.Relays):len(o.Relays)],
 			trace.Relay{Name: name, Pattern: name, Noted: "command line"})
 	}
-	return o
+	return o, errors.Join(f...)
 }
 
 // jsonLines writes a chain with its file's name as one line.
