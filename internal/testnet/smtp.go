@@ -89,6 +89,11 @@ func (s *SMTP) Refuse(at Stage, code int, text string) {
 	s.fail(at, fault{refuse: &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 0, 0}, Message: text}})
 }
 
+// RefuseTo answers RCPT for one address with an SMTP reply.
+func (s *SMTP) RefuseTo(address string, code int, text string) { s.Refuse(rcptTo(address), code, text) }
+
+func rcptTo(address string) Stage { return Rcpt + " " + Stage(address) }
+
 // Hang makes the server fall silent at that stage until Recover.
 func (s *SMTP) Hang(at Stage) { s.fail(at, fault{hang: true}) }
 
@@ -216,8 +221,10 @@ func (x *session) Mail(from string, _ *smtp.MailOptions) error {
 }
 
 func (x *session) Rcpt(to string, _ *smtp.RcptOptions) error {
-	if err := x.s.failAt(Rcpt, x.conn.Conn()); err != nil {
-		return err
+	for _, at := range []Stage{Rcpt, rcptTo(to)} {
+		if err := x.s.failAt(at, x.conn.Conn()); err != nil {
+			return err
+		}
 	}
 	x.m.To = append(x.m.To, to)
 	return nil

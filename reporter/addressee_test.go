@@ -1,0 +1,115 @@
+package reporter_test
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"spamreport-milter/contact"
+	"spamreport-milter/internal/testnet"
+	"spamreport-milter/queue"
+	"spamreport-milter/reporter"
+	"spamreport-milter/trace"
+)
+
+func foundTwo(a netip.Addr) (contact.Answer, error) {
+	answer, err := found(a)
+	answer.Contacts = append(answer.Contacts, contact.Contact{Address: "security@net.test", Source: "rdap", Role: "abuse"})
+	return answer, err
+}
+
+// approved waits for the one complaint and lets it out.
+func (d *desk) approved() {
+	d.t.Helper()
+	d.submit(fromSender())
+	if err := d.Approve(d.t.Context(), d.event(queue.ActionFiled).ComplaintID, us, "user:admin", ""); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// TestSeveralAddressees: who has the complaint gets it once, whoever else is refused.
+func TestSeveralAddressees(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		code int
+		want string
+	}{
+		{"one refused for now", 450, queue.ActionDeferred},
+		{"one refused for good", 550, queue.ActionSent},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := start(t, registry(foundTwo), nil)
+			d.relay.RefuseTo("security@net.test", c.code, "not now")
+			d.approved()
+			ev := d.event(c.want)
+			if !strings.Contains(ev.Reason, "security@net.test") || !strings.Contains(ev.Reason, "not now") {
+				t.Errorf("reason %q does not say who was refused and why", ev.Reason)
+			}
+			if taken := d.complaint(ev.ComplaintID).Taken; !slices.Equal(taken, []string{"abuse@net.test"}) {
+				t.Errorf("taken for %v", taken)
+			}
+			if got := d.relay.Messages(); len(got) != 1 || !slices.Equal(got[0].To, []string{"abuse@net.test"}) {
+				t.Errorf("the relay got %+v", got)
+			}
+		})
+	}
+}
+
+// TestStrangersCertificate: a relay that can't prove its name gets nothing.
+func TestStrangersCertificate(t *testing.T) {
+	ca, err := testnet.NewCA(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	relay, err := testnet.StartSMTP(ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer relay.Close()
+	d := start(t, registry(found), func(c *reporter.Config) {
+		c.Relay = reporter.Relay{Addr: relay.Addr, TLS: "starttls"} // checked against the system's authorities
+	})
+	d.approved()
+	if ev := d.event(queue.ActionDeferred); !strings.Contains(ev.Reason, "certificate") {
+		t.Errorf("reason %q does not name the certificate", ev.Reason)
+	}
+	if n := len(relay.Messages()); n != 0 {
+		t.Errorf("%d messages went to a stranger", n)
+	}
+}
+
+// TestOwnMailboxIsNoContact covers a registry that names us, which would make a loop.
+func TestOwnMailboxIsNoContact(t *testing.T) {
+	for _, own := range []string{"Abuse@ISP.test", "postmaster@mx.isp.test"} {
+		t.Run(own, func(t *testing.T) {
+			t.Parallel()
+			d := start(t, registry(func(a netip.Addr) (contact.Answer, error) {
+				answer, err := found(a)
+				answer.Contacts[0].Address = own
+				return answer, err
+			}), nil)
+			d.submit(fromSender())
+			c := d.complaint(d.event(queue.ActionFiled).ComplaintID)
+			if len(c.To) != 0 || !strings.Contains(c.Hold, "our own mailbox") {
+				t.Errorf("to %v, hold %q", c.To, c.Hold)
+			}
+		})
+	}
+}
+
+// TestOwnNetworkIsRefused holds the gate even where tracing did not know the
+// network for ours and made it the source.
+func TestOwnNetworkIsRefused(t *testing.T) {
+	m := fromSender()
+	chain := trace.Follow(&m, trace.Options{})
+	report := &queue.Report{Message: m}
+	if why := (reporter.Policy{}).Refuse(report, &chain); why != "" {
+		t.Fatalf("refused without a reason to: %s", why)
+	}
+	p := reporter.Policy{Networks: []netip.Prefix{netip.PrefixFrom(sender.Addr(), 32)}}
+	if why := p.Refuse(report, &chain); !strings.Contains(why, "own network") {
+		t.Errorf("verdict %q about our own network", why)
+	}
+}

@@ -1,0 +1,69 @@
+package reporter_test
+
+import (
+	"context"
+	"net/netip"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"spamreport-milter/contact"
+	"spamreport-milter/queue"
+	"spamreport-milter/reporter"
+)
+
+// asking is a registry that answers nothing before it is cancelled.
+type asking chan struct{}
+
+func (a asking) Lookup(ctx context.Context, _ netip.Addr) (contact.Answer, error) {
+	close(a)
+	<-ctx.Done()
+	return contact.Answer{}, ctx.Err()
+}
+
+// TestStopGivesReportBack: what a stopping reporter had in hand is there for the
+// next one at once, not when its lease ends.
+func TestStopGivesReportBack(t *testing.T) {
+	store, err := queue.Open(t.Context(), filepath.Join(t.TempDir(), "queue.db"), queue.Options{Daemon: true, Host: "mx.isp.test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if _, err := store.Submit(t.Context(), queue.Report{Cause: queue.CauseFilter, Reporter: "X-Spam-Flag", Message: fromSender()}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	registry, done := make(asking), make(chan struct{})
+	go func() {
+		reporter.New(reporter.Config{Sender: us, Grace: 50 * time.Millisecond}, store, registry).Run(ctx)
+		close(done)
+	}()
+	<-registry
+	stop()
+	<-done
+	claim, err := store.ClaimReport(t.Context(), time.Minute)
+	if err != nil || claim == nil {
+		t.Fatalf("the report is not there for the next reporter: %v, %v", claim, err)
+	}
+}
+
+// TestPanicEndsNothing: a report that makes us panic keeps no other back.
+func TestPanicEndsNothing(t *testing.T) {
+	poison := netip.MustParseAddrPort("45.66.78.1:25")
+	d := start(t, registry(func(a netip.Addr) (contact.Answer, error) {
+		if a == poison.Addr() {
+			panic("poison")
+		}
+		return found(a)
+	}), nil)
+	m := fromSender()
+	m.Session.Client = poison
+	d.submit(m)
+	d.submit(fromSender())
+	if c := d.complaint(d.event(queue.ActionFiled).ComplaintID); c.Source != sender.Addr() {
+		t.Errorf("complaint about %s", c.Source)
+	}
+	if waiting, _, err := d.Waiting(t.Context()); err != nil || waiting != 1 {
+		t.Errorf("%d reports wait (%v), want the poisonous one", waiting, err)
+	}
+}
