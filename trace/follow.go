@@ -145,7 +145,7 @@ func (w *walk) down() {
 			w.relayed(i)
 			return
 		case unsure:
-			if j := w.stated(i); j >= 0 {
+			if j := w.stated(i); j >= 0 && !w.session {
 				w.trustTo(j)
 				w.setBorder(j)
 				w.relayed(j)
@@ -170,7 +170,9 @@ func (w *walk) setBorder(i int) {
 	h := &w.Hops[i]
 	w.Border = Border{IP: h.IP, Hop: i}
 	w.Origin = Origin{IP: h.IP, Hop: i, Grade: h.Grade}
-	w.confirm(i)
+	if !w.session { // then all fields are what the peer handed in
+		w.confirm(i)
+	}
 	w.program(i)
 }
 
@@ -257,6 +259,8 @@ func (w *walk) through(p *provider, i int) (int, bool) {
 		switch {
 		case h.IP.IsValid() && !local(h.IP) && !p.hosts(h):
 			return i, true
+		case h.Kind == KindHTTP || h.Kind == KindLocal: // the mail begins here, with whatever fields its maker liked
+			return i, false
 		case !p.owns(next) && !meets(h, next) || !timely(h, next):
 			return i, false
 		}

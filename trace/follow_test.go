@@ -154,7 +154,7 @@ func TestSessionFramesNobody(t *testing.T) {
 	lan := Options{Networks: []netip.Prefix{netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("10.0.0.0/8")}}
 	for _, client := range []string{"10.1.2.3:4711", "100.64.1.1:4711", "192.168.1.9:25", "198.18.0.7:99", "[fd00::7]:25", "127.0.0.1:25", "[::1]:25", ""} {
 		for _, by := range []string{"pc", "foo", "localhost", "other.our.example", "gw.example", "[10.1.2.3]", host} {
-			s := &Session{Host: host, HELO: "pc"}
+			s := &Session{Host: host, HELO: "pc", PTR: by, PTRVerified: by != host}
 			if client != "" {
 				s.Client = netip.MustParseAddrPort(client)
 			}
@@ -168,6 +168,69 @@ func TestSessionFramesNobody(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestSessionBelievesNoNeighbour has strangers, whose verified names are in our own
+// domain or in that of a known provider, blame a bystander: an access provider's
+// infected customer, a neighbour at the same hosting company.
+func TestSessionBelievesNoNeighbour(t *testing.T) {
+	for _, c := range []struct{ host, client string }{
+		{"mx.isp.example", "bob.isp.example"},
+		{"vps-a.vps.ovh.net", "vps-b.vps.ovh.net"},
+		{"mx.google.com", "mail-qk1-f1.google.com"},
+	} {
+		s := &Session{Client: netip.MustParseAddrPort("9.8.7.6:4711"), PTR: c.client, PTRVerified: true, HELO: c.client, Host: c.host}
+		for _, by := range []string{c.client, c.host} {
+			m := message(s, "from victim.test (victim.test [9.9.9.9]) by "+by+" (Postfix) with ESMTP id 4ABC; Tue, 09 Jun 2026 10:29:00 +0000")
+			m.Header = append([]byte("Received-SPF: pass client-ip=9.9.9.9; x\r\nAuthentication-Results: "+c.host+"; iprev=pass policy.iprev=9.9.9.9\r\n"), m.Header...)
+			if chain := Follow(m, Options{}); chain.Border.Hop > 0 || strings.Contains(chain.Hops[0].Reason, "Received-SPF") {
+				t.Errorf("%s at %s, forged field by %s: border %v (%s)", c.client, c.host, by, chain.Border, chain.Hops[0].Reason)
+			}
+		}
+	}
+}
+
+// TestSessionBehindOwnServer goes on behind a mail server that the operator named,
+// known by its verified name or by its network.
+func TestSessionBehindOwnServer(t *testing.T) {
+	hosts := []string{"gw.our.example"}
+	for _, c := range []struct {
+		ptr     string
+		options Options
+	}{
+		{"gw.our.example", Options{Networks: []netip.Prefix{netip.MustParsePrefix("198.18.0.0/15")}, Hosts: hosts}},
+		{"", Options{Networks: []netip.Prefix{netip.MustParsePrefix("198.18.0.0/15")}, Hosts: hosts}},
+		{"gw.our.example", Options{Hosts: hosts}},
+	} {
+		s := &Session{Client: netip.MustParseAddrPort("198.18.0.7:4711"), PTR: c.ptr, PTRVerified: c.ptr != "", HELO: "gw.our.example", Host: "mx.our.example"}
+		m := message(s, "from evil.test (evil.test [9.9.9.9]) by gw.our.example (Postfix) with ESMTP id 4ABC; Tue, 09 Jun 2026 10:29:00 +0000")
+		if b := Follow(m, c.options).Border; b.IP != netip.MustParseAddr("9.9.9.9") || b.Hop != 1 {
+			t.Errorf("PTR %q, %v: border %v", c.ptr, c.options, b)
+		}
+	}
+}
+
+// TestStatementOfInfectedPC: what a sender check of the receiver would say can be
+// written by a PC on our network as well.
+func TestStatementOfInfectedPC(t *testing.T) {
+	s := &Session{Client: netip.MustParseAddrPort("10.1.2.3:4711"), HELO: "pc", Host: "mx.our.example"}
+	m := message(s, "from victim.test (victim.test [9.9.9.9]) by pc (Postfix) with ESMTP id 4ABC; Tue, 09 Jun 2026 10:29:00 +0000")
+	m.Header = append([]byte("Received-SPF: pass client-ip=9.9.9.9; x\r\n"), m.Header...)
+	if c := Follow(m, Options{}); c.Border.IP.IsValid() {
+		t.Errorf("border %v on the word of the sender", c.Border)
+	}
+}
+
+// TestBelowSubmissionNothingIsAttested: mail handed in over a provider's API brings
+// its own fields, and one of them may look like the provider's.
+func TestBelowSubmissionNothingIsAttested(t *testing.T) {
+	c := Follow(message(nil,
+		"from mail-sor-f41.google.com (mail-sor-f41.google.com. [209.85.220.41]) by mx.our.example (Postfix) with ESMTPS id 4ABC; Tue, 09 Jun 2026 10:30:00 +0000",
+		"from 429412751972 named unknown by gmailapi.google.com with HTTPREST; Tue, 09 Jun 2026 10:29:58 +0000",
+		"from victim.test ([9.9.9.9]) by smtp.gmail.com with ESMTPSA id q5-2sm23qtp.40; Tue, 09 Jun 2026 10:29:00 +0000"), Options{})
+	if c.Origin.IP.IsValid() || c.Origin.Account != "429412751972" || c.Hops[2].Grade != GradeClaimed {
+		t.Errorf("origin %+v, last hop %s", c.Origin, c.Hops[2].Grade)
 	}
 }
 

@@ -34,6 +34,8 @@ func (w *walk) inside(i int) (side, string) {
 		return friend, "written by a host of ours"
 	case local(h.IP) || h.IP == h.ByIP:
 		return w.nearby(h, next)
+	case w.session:
+		return w.outside(h, next)
 	}
 	return w.global(h, next, w.notes[i].statesNames)
 }
@@ -45,21 +47,32 @@ func (w *walk) ours(h *Hop) bool {
 
 // own judges a peer of ours in mail that came over our own session. A complaint
 // follows from it, and an infected PC on our network can write any Received field
-// below its own, under any greeting: so only a name that was verified, our own
-// host, or a server that the operator named by address and name vouches for next.
+// below its own, under any greeting, and PCs have verified names too: so only our
+// own host vouches for next, or one that the operator named as a server of ours.
 func (w *walk) own(h, next *Hop) (side, string) {
 	switch {
 	case next == nil:
 		return unsure, "handed in by a host of ours or a private address, and nothing is below it"
-	case h.RDNSVerified && sameHost(h.RDNS, next.By):
-		return friend, "written by a host of ours, known by its verified name"
+	case h.RDNSVerified && matchAny(w.options.Hosts, h.RDNS) && sameHost(h.RDNS, next.By):
+		return friend, "written by a host that the configuration names, known by its verified name"
 	case (h.IP.IsLoopback() || h.IP == h.ByIP) &&
 		(sameHost(next.By, h.By) || sameHost(next.By, w.Hops[0].By) || next.Kind == KindFilter && next.IP.IsLoopback()):
 		return friend, "written on the same host, above it in its own queue"
 	case contains(w.options.Networks, h.IP) && matchAny(w.options.Hosts, h.HELO) && sameHost(h.HELO, next.By):
 		return friend, "written by a host that the configuration names"
 	}
-	return unsure, "handed in by a host of ours or a private address, which nothing proves to have written the next field"
+	return unsure, "handed in by a host of ours or a private address, which nothing proves to have written the next field: name it in trace.hosts if it is a mail server"
+}
+
+// outside judges a peer with a public address that the operator has not named, in
+// mail that came over our own session. Neither its name nor a provider's makes it
+// ours: customers of an access provider or a hosting company have verified names
+// in its domain, and an infected one writes below its own what it likes.
+func (w *walk) outside(h, next *Hop) (side, string) {
+	if next != nil && h.RDNSVerified && sameOrganisation(h.RDNS, h.By) && !numbered(h) && meetsExactly(h, next) {
+		return unsure, "handed in by a host of our own domain, which the configuration does not name: add it to trace.hosts if it is a mail server"
+	}
+	return stranger, ""
 }
 
 // linked reports whether next was written by the peer of h, or by a host that the

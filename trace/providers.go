@@ -112,7 +112,7 @@ var providers = []provider{
 	{name: "Symantec", family: []string{".messagelabs.com"}, sends: []string{"*.messagelabs.com"}, noted: unseen},
 	{name: "Cisco", family: []string{".iphmx.com"}, sends: []string{"*.iphmx.com"}, noted: unseen},
 	{name: "Deutsche Telekom", family: []string{".t-online.de"}, sends: []string{"mailout*.t-online.de"}, noted: "2026-11-23: sample 2024"},
-	{name: "OVH", family: []string{".ovh.net"}, sends: []string{"*.mail-out.ovh.net"}, noted: unseen},
+	{name: "OVH", family: []string{".mail-out.ovh.net", ".mail.ovh.net"}, sends: []string{"*.mail-out.ovh.net"}, noted: unseen},
 }
 
 // providerOf returns the provider whose host wrote the hop, or nil.

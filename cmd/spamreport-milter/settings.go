@@ -28,8 +28,8 @@ type tagSettings struct {
 }
 
 type traceSettings struct {
-	Networks []string        `toml:"networks" means:"our own networks: believed as hops, never complained about"`
-	Hosts    []string        `toml:"hosts" means:"names of our own servers; a leading dot takes a whole domain"`
+	Networks []string        `toml:"networks" means:"our own networks, of servers and users: never complained about"`
+	Hosts    []string        `toml:"hosts" means:"names of our own mail servers, whose Received fields are believed; a leading dot takes a whole domain, so name none with users' machines in it"`
 	Relay    []relaySettings `toml:"relay" means:"further providers whose Received fields are believed"`
 }
 
