@@ -104,7 +104,7 @@ func tlsColons(h *Hop, body string) {
 }
 
 func envelopeFrom(h *Hop, body string) {
-	h.EnvFrom = strings.Trim(strings.TrimSuffix(firstWord(body), ","), "<>")
+	h.EnvFrom = trimmed(strings.TrimSuffix(firstWord(body), ","), angle)
 }
 
 func authenticated(h *Hop, body string) {

@@ -111,7 +111,7 @@ func (r *reading) assign(first string, isAddr bool) {
 		}
 	case strings.Contains(first, "@") && !strings.HasPrefix(first, "["): // the envelope sender, no host
 		if r.EnvFrom == "" {
-			r.EnvFrom = strings.Trim(first, "<>")
+			r.EnvFrom = trimmed(first, angle)
 		}
 	case r.dialect.first == roleNothing:
 	case r.dialect.first == roleUser && !r.peer.ip.IsValid():

@@ -224,3 +224,23 @@ func isSpace(c byte) bool { return octets[c] == space }
 
 // isSpecial reports whether c ends a word.
 func isSpecial(c byte) bool { return octets[c] == space || octets[c] == ender }
+
+// wraps says what stands around names and addresses and is no part of them.
+var wraps = [256]uint8{'<': angle, '>': angle, '[': square, ']': square, '.': stop, ',': stop}
+
+const (
+	angle uint8 = 1 << iota
+	square
+	stop
+)
+
+// trimmed returns s without the octets of those kinds at its ends.
+func trimmed(s string, kinds uint8) string {
+	for s != "" && wraps[s[0]]&kinds != 0 {
+		s = s[1:]
+	}
+	for s != "" && wraps[s[len(s)-1]]&kinds != 0 {
+		s = s[:len(s)-1]
+	}
+	return s
+}

@@ -5,7 +5,7 @@ import "strings"
 // sameHost reports whether two names can be the same machine: equal, or one of
 // them unqualified and equal to the other's first label.
 func sameHost(a, b string) bool {
-	a, b = strings.Trim(a, "[]."), strings.Trim(b, "[].")
+	a, b = trimmed(a, square|stop), trimmed(b, square|stop)
 	if a == "" || b == "" {
 		return false
 	}

@@ -175,7 +175,7 @@ func unnamed(s string) bool {
 	if len(s) > 32 {
 		return false
 	}
-	switch strings.ToLower(strings.Trim(s, "[]<>.,")) {
+	switch strings.ToLower(trimmed(s, angle|square|stop)) {
 	case "unknown", "unverified", "softdnserr", "unavailable", "nxdomain", "dnserror",
 		"unknown_domain", "unknownhost", "unknown.domain", "no.name.available", "nodnsquery", "noname", "none", "":
 		return true

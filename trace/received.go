@@ -79,10 +79,10 @@ func (r *reading) read(value string) *Hop {
 	r.readBy()
 	r.With = r.field.words(inWith)
 	r.Via = r.field.words(inVia)
-	r.ID = strings.Trim(r.field.first(inID), "<>")
+	r.ID = trimmed(r.field.first(inID), angle)
 	r.For = recipients(r.field.part[inFor])
 	r.TLSCipher = r.field.first(inTLS)
-	r.EnvFrom = strings.Trim(r.field.first(inSender), "<>")
+	r.EnvFrom = trimmed(r.field.first(inSender), angle)
 	r.Date = r.readDate()
 	r.dialect = dialectOf(&r.field, &r.Hop)
 	r.readComments()
@@ -120,13 +120,12 @@ func (r *reading) readBy() {
 			}
 		case t.kind == comment:
 		case i == 0:
-			r.By = strings.Trim(t.text, "[]<>,")
+			r.By = trimmed(t.text, angle|square|stop)
 			r.ByIP, _, _ = parseAddr(t.text)
 		case t.kind == literal && !r.ByIP.IsValid(): // MDaemon: "by mx.example [192.0.2.1]"
 			r.ByIP, _, _ = parseAddr(t.text)
 		}
 	}
-	r.By = strings.TrimRight(r.By, ".,")
 }
 
 // addressIn finds the address of "192.0.2.1", "[192.0.2.1] running VPOP3" and
@@ -147,7 +146,7 @@ func recipients(toks []token) []string {
 			continue
 		}
 		for a := range strings.SplitSeq(t.text, ",") {
-			if a = strings.Trim(a, "<>"); a != "" {
+			if a = trimmed(a, angle); a != "" {
 				to = append(to, a)
 			}
 		}
