@@ -111,9 +111,11 @@ func isSession(s *Session, h *Hop) bool {
 	return h.IP.IsValid() && h.IP == s.Client.Addr().Unmap().WithZone("") && s.Host != "" && sameHost(h.By, s.Host)
 }
 
-// merge completes the session's facts with what only the field says.
+// merge completes the session's facts with what only the field says. Its address of
+// our host is left alone: the peer may have written the field about itself, and an
+// address that equals its own would make it one of our hosts.
 func merge(session, h *Hop) {
-	session.ByIP, session.For, session.EnvFrom, session.Comments, session.Raw = h.ByIP, h.For, h.EnvFrom, h.Comments, h.Raw
+	session.For, session.EnvFrom, session.Comments, session.Raw = h.For, h.EnvFrom, h.Comments, h.Raw
 	session.Ident, session.Via, session.With = h.Ident, h.Via, h.With
 	if session.ID == "" {
 		session.ID = h.ID

@@ -211,6 +211,18 @@ func TestSessionBehindOwnServer(t *testing.T) {
 	}
 }
 
+// TestForgedOwnField has a stranger write our own field about himself, as if the
+// server had connected to itself, and a bystander below it.
+func TestForgedOwnField(t *testing.T) {
+	s := &Session{Client: netip.MustParseAddrPort("9.8.7.6:4711"), HELO: "x", Host: "mx.our.example"}
+	c := Follow(message(s,
+		"from x ([9.8.7.6]) by mx.our.example ([9.8.7.6]) with ESMTP id 1; Tue, 09 Jun 2026 10:30:00 +0000",
+		"from victim.test (victim.test [9.9.9.9]) by mx.our.example (Postfix) with ESMTP id 4ABC; Tue, 09 Jun 2026 10:29:00 +0000"), Options{})
+	if want := s.Client.Addr(); c.Border.IP != want || c.Border.Hop != 0 {
+		t.Errorf("border %v, want %v at 0", c.Border, want)
+	}
+}
+
 // TestStatementOfInfectedPC: what a sender check of the receiver would say can be
 // written by a PC on our network as well.
 func TestStatementOfInfectedPC(t *testing.T) {
