@@ -11,7 +11,7 @@ import (
 // or a dot, with a zone. Mapped IPv4 is reduced. What is no address is none;
 // nothing is repaired, and the unspecified address names nobody.
 func parseAddr(s string) (a netip.Addr, port uint16, ok bool) {
-	if s == "" || isLetter(s[0]) && lower(s[0]) > 'i' { // as most words, which are names
+	if s == "" || isLetter(s[0]) && strings.IndexByte(s, ':') < 0 { // as most words, which are names
 		return netip.Addr{}, 0, false
 	}
 	host, tail, bracketed := unbracket(s)
@@ -40,7 +40,7 @@ func parseAddr(s string) (a netip.Addr, port uint16, ok bool) {
 // unbracket takes the brackets off "[host]tail".
 func unbracket(s string) (host, tail string, bracketed bool) {
 	if !strings.HasPrefix(s, "[") {
-		return strings.TrimRight(s, ".,"), "", false
+		return trimmedRight(s, stop), "", false
 	}
 	host, tail, ok := strings.Cut(s[1:], "]")
 	if !ok {

@@ -74,7 +74,7 @@ func (f *field) boundary(toks []token, i int, at clause, begin int) (next clause
 		return inRest, 1, true
 	case t.kind != word:
 		return at, 0, false
-	case f.dateBegins(t, at, i > begin):
+	case t.key == inStart && f.dateBegins(t, at, i > begin):
 		f.date = f.text[t.pos:]
 		return inRest, 0, true
 	}

@@ -163,6 +163,9 @@ func trimSpace(s string) string {
 	for s != "" && isSpace(s[0]) {
 		s = s[1:]
 	}
+	for s != "" && isSpace(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
 	return s
 }
 

@@ -18,6 +18,9 @@ func glob(pattern, s string) bool {
 	for i < len(s) {
 		switch {
 		case p < len(pattern) && pattern[p] == '*':
+			if p == len(pattern)-1 {
+				return true
+			}
 			star, mark = p, i
 			p++
 		case p < len(pattern) && !differ(pattern[p], s[i]):

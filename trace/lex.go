@@ -239,6 +239,10 @@ func trimmed(s string, kinds uint8) string {
 	for s != "" && wraps[s[0]]&kinds != 0 {
 		s = s[1:]
 	}
+	return trimmedRight(s, kinds)
+}
+
+func trimmedRight(s string, kinds uint8) string {
 	for s != "" && wraps[s[len(s)-1]]&kinds != 0 {
 		s = s[:len(s)-1]
 	}

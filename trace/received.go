@@ -35,7 +35,7 @@ func validUTF8(s string) string {
 // unfold joins the lines of a field (RFC 5322 §2.2.3), each fold becoming one
 // space, and trims it.
 func unfold(s string) string {
-	s = strings.Trim(s, " \t\r\n")
+	s = trimSpace(s)
 	if strings.IndexByte(s, '\n') < 0 && strings.IndexByte(s, '\r') < 0 {
 		return s
 	}
