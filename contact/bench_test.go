@@ -12,12 +12,12 @@ import (
 func BenchmarkCached(b *testing.B) {
 	var s sample
 	for _, s = range samples(b) {
-		if s.Kind == "ip network" && len(s.Expect) > 0 {
+		if s.source == "rdap" && s.Kind == "ip network" && len(s.Expect) > 0 {
 			break
 		}
 	}
 	addr := netip.MustParseAddr(s.Query)
-	evidence := answered(b, s.RDAP)
+	evidence := recorded(b, s.source, s.raw())
 	now := evidence[0].At
 	f, err := New(Config{Cache: &memory{}, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -37,9 +37,9 @@ func BenchmarkCached(b *testing.B) {
 func BenchmarkDecide(b *testing.B) {
 	for _, s := range samples(b) {
 		addr, _ := netip.ParseAddr(s.Query)
-		evidence := answered(b, s.RDAP)
-		b.Run(s.ID, func(b *testing.B) {
-			b.SetBytes(int64(len(s.RDAP)))
+		evidence := recorded(b, s.source, s.raw())
+		b.Run(s.source+"/"+s.ID, func(b *testing.B) {
+			b.SetBytes(int64(len(s.raw())))
 			for b.Loop() {
 				Decide(addr, evidence)
 			}

@@ -67,6 +67,9 @@ func New(c Config) (*Finder, error) {
 	f := &Finder{config: c, boot: boot, askers: map[string]asker{}, turns: map[string]chan struct{}{}}
 	courtesy := newCourtesy(c.AllowPrivate, c.Now)
 	for name, s := range sources {
+		if s.open == nil {
+			continue
+		}
 		if f.askers[name], err = s.open(c, boot, courtesy); err != nil {
 			return nil, err
 		}

@@ -15,13 +15,16 @@ import (
 func FuzzDecide(f *testing.F) {
 	for _, s := range samples(f) {
 		addr, _ := netip.ParseAddr(s.Query)
-		f.Add(addr.AsSlice(), []byte(s.RDAP))
+		f.Add(s.source, addr.AsSlice(), s.raw())
 	}
-	f.Add([]byte{62, 1, 2, 3}, []byte(strings.Repeat(`{"entities":[`, 40)))
-	f.Add([]byte{62, 1, 2, 3}, []byte(answerOf("", ent(`"abuse"`, mail("a@isp.test>\r\n"), ""))))
-	f.Fuzz(func(t *testing.T, ip, raw []byte) {
+	f.Add("rdap", []byte{62, 1, 2, 3}, []byte(strings.Repeat(`{"entities":[`, 40)))
+	f.Add("rdap", []byte{62, 1, 2, 3}, []byte(answerOf("", ent(`"abuse"`, mail("a@isp.test>\r\n"), ""))))
+	f.Fuzz(func(t *testing.T, source string, ip, raw []byte) {
+		if _, ok := sources[source]; !ok {
+			return
+		}
 		addr, _ := netip.AddrFromSlice(ip)
-		a := Decide(addr.Unmap(), answered(t, raw))
+		a := Decide(addr.Unmap(), recorded(t, source, raw))
 		if len(a.Contacts) > maxContacts || (len(a.Contacts) > 0) != (a.Outcome == Found) {
 			t.Fatalf("%d contacts, outcome %s", len(a.Contacts), a.Outcome)
 		}
@@ -44,7 +47,7 @@ func checkTaken(t *testing.T, a *Answer) {
 	taken := map[string]bool{}
 	for _, ev := range a.Evidence {
 		for _, c := range ev.Candidates {
-			if stands := resolve(t, ev.Raw, c.Where); stands != c.Address {
+			if stands := resolve(t, ev.Raw, c.Where, c.Address); stands != c.Address {
 				t.Fatalf("%q is said to stand at %s, where %q is", c.Address, c.Where, stands)
 			}
 			if c.Taken {
@@ -66,8 +69,17 @@ func checkTaken(t *testing.T, a *Answer) {
 	}
 }
 
-// resolve follows a JSON pointer (RFC 6901) by means of its own.
-func resolve(t *testing.T, raw []byte, pointer string) any {
+// resolve follows a JSON pointer (RFC 6901) by means of its own. Of a line it is
+// what the candidate says, if that stands in the line.
+func resolve(t *testing.T, raw []byte, pointer, address string) any {
+	if number, ok := strings.CutPrefix(pointer, "line "); ok {
+		n, err := strconv.Atoi(number)
+		lines := strings.Split(strings.ToValidUTF8(string(raw), ""), "\n")
+		if err != nil || n > len(lines) || !strings.Contains(lines[n-1], address) {
+			return nil
+		}
+		return address
+	}
 	var v any
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(string(raw), "\ufeff")), &v); err != nil {
 		t.Fatalf("an address came out of what is no JSON: %v", err)

@@ -103,6 +103,9 @@ func (j *judgement) doubts(m mention, domain string) []string {
 	if r := registryByName(j.network.Registry); r != nil && r.marks && m.mark >= markName {
 		notes = append(notes, "not marked as the abuse mailbox")
 	}
+	if m.level == levelRemark {
+		notes = append(notes, "only in a remark")
+	}
 	if isFreemail(domain) {
 		notes = append(notes, "at a provider of free mailboxes")
 	}
@@ -186,6 +189,8 @@ func (j *judgement) conclude(list []verdict, taken []*verdict) {
 		j.reason = fmt.Sprintf("%s has transferred %s to %s, and nothing of %s names an abuse mailbox", who, j.subject(), j.refer.title, j.refer.title)
 	case j.unfit != "":
 		j.outcome, j.reason = NoContact, who+": "+j.unfit
+	case first < 0 && j.none:
+		j.outcome, j.reason = NoContact, fmt.Sprintf("%s says that no abuse contact is registered for %s", who, j.subject())
 	case first < 0:
 		j.outcome, j.reason = NoAbuseRole, fmt.Sprintf("%s names no abuse mailbox for %s", who, j.subject())
 	default:

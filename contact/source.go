@@ -14,9 +14,12 @@ import (
 // one, write its file with a recorded sample and put it here; walk.next says
 // when it is asked.
 var sources = map[string]source{
-	"rdap": {read: readRDAP, open: newRDAP},
+	"rdap":  {read: readRDAP, open: newRDAP},
+	"whois": {read: readWHOIS},
 }
 
+// source reads answers and asks for them. One without open is read from recorded
+// answers only.
 type source struct {
 	read reader
 	open func(c Config, boot *bootstrap, courtesy *courtesy) (asker, error)
@@ -59,6 +62,7 @@ type reading struct {
 	notes     []string // remarks about the object itself
 	handles   []string // of the entities at resource level
 	mailboxes []mention
+	none      bool   // the registry says itself that there is no abuse contact
 	entity    string // URL of the abuse entity, when that stands there without a mailbox
 	parent    string // URL of the network around this one
 }
@@ -66,9 +70,9 @@ type reading struct {
 // mention is an address in an answer, as it stands there.
 type mention struct {
 	text   string
-	where  string // JSON pointer (RFC 6901)
+	where  string // JSON pointer (RFC 6901), or line
 	role   string // path of roles
-	entity string // JSON pointer of the entity it belongs to
+	entity string // where the entity stands that it belongs to
 	level  level
 	mark   mark
 	doubt  string // what the registry says against it, so that others go first
@@ -81,6 +85,7 @@ type level int
 const (
 	levelResource level = iota // the object's own
 	levelHolder                // that of its registrant; of its registrar for a domain
+	levelRemark                // only a remark names it
 	levelNone                  // not a role that takes complaints
 )
 
@@ -95,7 +100,7 @@ const (
 )
 
 // Recorded makes evidence of an answer that was got by other means, of the kind
-// that its source has as name: "rdap". at stands for the time of the question.
+// that its source has as name: "rdap", "whois". at stands for the time of the question.
 func Recorded(kind string, raw []byte, at time.Time) (Evidence, error) {
 	if _, ok := sources[kind]; !ok {
 		return Evidence{}, fmt.Errorf("no kind of answer is called %q; there are: %s", kind,

@@ -22,7 +22,7 @@ const maxRecorded = 1 << 20
 type ContactCmd struct {
 	Addresses []string `arg:"" name:"address" help:"IP addresses; with --from-file the file (- for standard input), then the address it is about if that shall be checked."`
 	JSON      bool     `name:"json" help:"Print one JSON object a line, with the raw answers."`
-	FromFile  string   `name:"from-file" placeholder:"KIND" help:"Decide from a recorded answer of this kind (rdap), without any network."`
+	FromFile  string   `name:"from-file" placeholder:"KIND" help:"Decide from a recorded answer of this kind (rdap, whois), without any network."`
 }
 
 // Help is shown by --help.
@@ -36,7 +36,8 @@ registry could not be asked and trying again may help; 64 for what is no address
 
   spamreport-milter contact 8.8.8.8
   spamreport-milter contact --json 8.8.8.8 2606:4700::1111
-  spamreport-milter contact --from-file rdap answer.json`
+  spamreport-milter contact --from-file rdap answer.json
+  whois 8.8.8.8 | spamreport-milter contact --from-file whois - 8.8.8.8`
 }
 
 // Run prints an answer for each address.
