@@ -3,8 +3,8 @@ package contact
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -28,6 +28,8 @@ type attribute struct {
 	value string
 	where string // "line 17", counted from 1
 }
+
+func lineNumber(n int) string { return fmt.Sprintf("line %d", n) }
 
 func parseWHOIS(text string) whois {
 	var w whois
@@ -168,9 +170,3 @@ func (w *whois) registry(server string) string {
 }
 
 func notHost(c rune) bool { return notLDH(c) && c != '.' }
-
-// abuseLine is what RIPE, APNIC and AFRINIC print above the objects.
-var abuseLine = regexp.MustCompile(`(?i)^abuse contact for '([^']+)' is '([^']+)'$`)
-
-// addressInText finds what may be a mailbox.
-var addressInText = regexp.MustCompile(`[^\s<>()\[\]:;,'"]+@[^\s<>()\[\]:;,'"]+`)

@@ -1,12 +1,16 @@
 package contact
 
 import (
-	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
 
-func lineNumber(n int) string { return fmt.Sprintf("line %d", n) }
+// abuseLine is what RIPE, APNIC and AFRINIC print above the objects.
+var abuseLine = regexp.MustCompile(`(?i)^abuse contact for '([^']+)' is '([^']+)'$`)
+
+// addressInText finds what may be a mailbox.
+var addressInText = regexp.MustCompile(`[^\s<>()\[\]:;,'"]+@[^\s<>()\[\]:;,'"]+`)
 
 // readContacts collects the mailboxes of an answer about the network at index at.
 // Objects of people are shared by networks, so they count by how the network, or
@@ -21,7 +25,7 @@ func (w *whois) readContacts(rd *reading, at int) {
 	rd.holders = network.all("owner", "organization")
 	for _, c := range w.comments {
 		rd.none = rd.none || strings.HasPrefix(strings.ToLower(c.value), "no abuse contact registered for ")
-		if m := abuseLine.FindStringSubmatch(c.value); m != nil && network.names(m[1]) {
+		if m := abuseLine.FindStringSubmatch(c.value); m != nil && network.isBlock(m[1]) {
 			rd.mailboxes = append(rd.mailboxes, mention{text: m[2], where: c.where, role: "abuse", entity: c.where, level: levelResource, mark: markAbuse})
 		}
 	}
@@ -53,8 +57,8 @@ func (w *whois) section(at int) []whoisObject {
 	return list
 }
 
-// names reports whether a text is the object's own block, as it stands there.
-func (o whoisObject) names(block string) bool {
+// isBlock reports whether a text is the object's own block, as it stands there.
+func (o whoisObject) isBlock(block string) bool {
 	return strings.EqualFold(strings.TrimSpace(block), o[0].value)
 }
 

@@ -59,7 +59,8 @@ func (w *walk) testify(f headerField) {
 		return // as most fields do, before a dozen names are compared
 	}
 	for _, s := range stating {
-		if !f.named(s.field) {
+		// Of mail from our own session the peer has written all fields, these too.
+		if w.session || !f.named(s.field) {
 			continue
 		}
 		if _, after, ok := strings.Cut(f.value, s.mark); ok {

@@ -147,7 +147,7 @@ func (w *walk) down() {
 			w.relayed(i)
 			return
 		case unsure:
-			if j := w.stated(i); j >= 0 && !w.session {
+			if j := w.stated(i); j >= 0 {
 				w.trustTo(j)
 				w.setBorder(j)
 				w.relayed(j)
@@ -172,9 +172,7 @@ func (w *walk) setBorder(i int) {
 	h := &w.Hops[i]
 	w.Border = Border{IP: h.IP, Hop: i}
 	w.Origin = Origin{IP: h.IP, Hop: i, Grade: h.Grade}
-	if !w.session { // then all fields are what the peer handed in
-		w.confirm(i)
-	}
+	w.confirm(i)
 	w.program(i)
 }
 

@@ -97,10 +97,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	for {
-		err := reached(ctx, path, args)
-		if args[0] == "file" {
-			_, err = os.Stat(ts.MkAbs(args[1]))
-		}
+		err := reached(ctx, ts, path, args)
 		if err == nil {
 			return
 		}
@@ -113,7 +110,11 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // reached says what is still missing for await.
-func reached(ctx context.Context, path string, args []string) error {
+func reached(ctx context.Context, ts *testscript.TestScript, path string, args []string) error {
+	if args[0] == "file" {
+		_, err := os.Stat(ts.MkAbs(args[1]))
+		return err
+	}
 	store, err := queue.Open(ctx, path, queue.Options{})
 	if err != nil {
 		return err
