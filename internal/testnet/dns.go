@@ -19,6 +19,7 @@ type DNS struct {
 
 	mu       sync.Mutex
 	failures map[string]DNSFailure
+	rewrites map[string]func(q, m *dns.Msg) []*dns.Msg
 	queries  []string
 }
 
@@ -36,7 +37,11 @@ const (
 // StartDNS serves records in the zone file format (RFC 1035 §5), names in full
 // with the final dot.
 func StartDNS(zone string) (*DNS, error) {
-	d := &DNS{records: map[string][]dns.RR{}, failures: map[string]DNSFailure{}}
+	d := &DNS{
+		records:  map[string][]dns.RR{},
+		failures: map[string]DNSFailure{},
+		rewrites: map[string]func(q, m *dns.Msg) []*dns.Msg{},
+	}
 	z := dns.NewZoneParser(strings.NewReader(zone), ".", "")
 	z.SetDefaultTTL(300)
 	for rr, ok := z.Next(); ok; rr, ok = z.Next() {
@@ -102,11 +107,20 @@ func (d *DNS) Fail(name string, f DNSFailure) {
 	d.failures[strings.ToLower(dns.Fqdn(name))] = f
 }
 
-// Recover ends all failures.
+// Rewrite makes f say what goes out instead of the message m that answers q for
+// a name, until Recover: any messages, in order, or none.
+func (d *DNS) Rewrite(name string, f func(q, m *dns.Msg) []*dns.Msg) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rewrites[strings.ToLower(dns.Fqdn(name))] = f
+}
+
+// Recover ends all failures and rewriting.
 func (d *DNS) Recover() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	clear(d.failures)
+	clear(d.rewrites)
 }
 
 // Queries returns what was asked so far, as "name. TYPE".
@@ -126,7 +140,8 @@ func (d *DNS) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	}
 	name := strings.ToLower(q.Question[0].Name)
 	_, stream := w.RemoteAddr().(*net.TCPAddr)
-	switch failure := d.ask(name, q.Question[0].Qtype); {
+	failure, rewrite := d.ask(name, q.Question[0].Qtype)
+	switch {
 	case failure == Drop:
 		return
 	case failure == ServFail:
@@ -138,37 +153,78 @@ func (d *DNS) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	default:
 		d.answer(m, name, q.Question[0].Qtype)
 	}
-	w.WriteMsg(m)
+	fit(m, q, stream)
+	out := []*dns.Msg{m}
+	if rewrite != nil {
+		out = rewrite(q, m)
+	}
+	for _, m := range out {
+		w.WriteMsg(m)
+	}
 }
 
 // ask records the question and says how it is to fail.
-func (d *DNS) ask(name string, qtype uint16) DNSFailure {
+func (d *DNS) ask(name string, qtype uint16) (DNSFailure, func(q, m *dns.Msg) []*dns.Msg) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.queries = append(d.queries, name+" "+dns.TypeToString[qtype])
-	return d.failures[name]
+	return d.failures[name], d.rewrites[name]
 }
 
-// answer fills in the records, behind up to eight aliases.
+// fit cuts what is longer than the client takes, and answers EDNS0 with EDNS0.
+func fit(m, q *dns.Msg, stream bool) {
+	size := dns.MinMsgSize
+	if opt := q.IsEdns0(); opt != nil {
+		size = int(opt.UDPSize())
+		m.SetEdns0(dns.DefaultMsgSize, false)
+	}
+	if stream {
+		size = dns.MaxMsgSize
+	}
+	m.Truncate(size)
+}
+
+// maxAliases is more than any client should follow.
+const maxAliases = 16
+
+// answer fills in the records, behind aliases, or the SOA record of the zone
+// that has none (RFC 2308 §2).
 func (d *DNS) answer(m *dns.Msg, name string, qtype uint16) {
-	for range 8 {
+	found := false
+	for range maxAliases {
 		var alias string
 		for _, rr := range d.records[name] {
 			if rr.Header().Rrtype == qtype {
 				m.Answer = append(m.Answer, rr)
+				found = true
 			} else if c, ok := rr.(*dns.CNAME); ok {
 				m.Answer = append(m.Answer, rr)
 				alias = strings.ToLower(c.Target)
 			}
 		}
-		if alias == "" {
+		if alias == "" || found {
 			break
 		}
 		name = alias
 	}
+	if !found {
+		m.Ns = d.soa(name)
+	}
 	if !d.exists(name) {
 		m.Rcode = dns.RcodeNameError
 	}
+}
+
+// soa returns the SOA record nearest above name; nil where the zone has none.
+func (d *DNS) soa(name string) []dns.RR {
+	for off, end := 0, false; !end; off, end = dns.NextLabel(name, off) {
+		for _, rr := range d.records[name[off:]] {
+			if rr.Header().Rrtype == dns.TypeSOA {
+				return []dns.RR{rr}
+			}
+		}
+	}
+	return nil
 }
 
 // exists reports whether there are records at or below name (RFC 8020).
