@@ -44,6 +44,9 @@ func absolute(name string) (string, error) {
 		return "", errors.New("the name is longer than 253 octets")
 	}
 	if strings.IndexFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
+		if !utf8.ValidString(name) { // which UTS 46 has no word on, so anything may come out
+			return "", errors.New("the name is not UTF-8")
+		}
 		var err error
 		if name, err = toASCII.ToASCII(name); err != nil {
 			return "", fmt.Errorf("the name is no internationalised domain name: %w", err)
