@@ -155,8 +155,8 @@ func TestLongAnswers(t *testing.T) {
 	d := server(t)
 	r := client(t, resolver.Config{Timeout: 5 * time.Second}, d)
 	txt, err := r.LookupTXT(t.Context(), "big.isp.test")
-	if err != nil || len(txt) != 1 || len(txt[0]) != 4000 || len(d.Queries()) != 2 {
-		t.Errorf("4,000 octets: %v, asked %q", err, d.Queries())
+	if err != nil || len(txt) != 1 || len(txt[0]) != 6000 || len(d.Queries()) != 2 {
+		t.Errorf("6,000 octets: %v, asked %q", err, d.Queries())
 	}
 	d.Fail("isp.test", testnet.Truncate)
 	d.Rewrite("isp.test", func(q, m *dns.Msg) []*dns.Msg {

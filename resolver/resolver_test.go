@@ -53,10 +53,10 @@ _dmarc.isp.test.      IN TXT   "v=DMARC1"
 7.2.0.192.in-addr.arpa.      IN PTR   host.isp.test.
 `
 
-// server starts a DNS server with the zone above, where BIG is 4,000 octets.
+// server starts a DNS server with the zone above, where BIG is 6,000 octets.
 func server(t testing.TB) *testnet.DNS {
 	t.Helper()
-	d, err := testnet.StartDNS(strings.Replace(zone, `"BIG"`, strings.Repeat(`"`+strings.Repeat("x", 200)+`" `, 20), 1))
+	d, err := testnet.StartDNS(strings.Replace(zone, `"BIG"`, strings.Repeat(`"`+strings.Repeat("x", 200)+`" `, 30), 1))
 	if err != nil {
 		t.Fatal(err)
 	}
