@@ -19,11 +19,11 @@ func BenchmarkCached(b *testing.B) {
 	addr := netip.MustParseAddr(s.Query)
 	evidence := recorded(b, s.source, s.raw())
 	now := evidence[0].At
-	f, err := New(Config{Cache: &memory{}, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
+	f, err := New(Config{Cache: &shelf{}, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
-	f.keep(context.Background(), addr, Decide(addr, evidence))
+	f.keep(context.Background(), Decide(addr, evidence))
 	b.ReportAllocs()
 	for b.Loop() {
 		a, err := f.Lookup(context.Background(), addr)

@@ -34,7 +34,7 @@ func TestNewRefusesABadConfiguration(t *testing.T) {
 }
 
 func TestEmbeddedBootstrap(t *testing.T) {
-	boot, err := loadBootstrap("")
+	boot, err := loadBootstrap(embedded())
 	if err != nil {
 		t.Fatal(err)
 	}

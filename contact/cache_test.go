@@ -9,11 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"go4.org/netipx"
+
 	"spamreport-milter/internal/testnet"
 )
 
-// memory is a Cache; broken makes it fail.
-type memory struct {
+// shelf is a Cache; broken makes it fail.
+type shelf struct {
 	mu     sync.Mutex
 	kept   []kept
 	broken error
@@ -25,22 +27,45 @@ type kept struct {
 	answer  []byte
 }
 
-func (m *memory) ContactFor(_ context.Context, addr netip.Addr) ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var best *kept
-	for i, k := range m.kept {
-		if k.network.Contains(addr) && (best == nil || k.network.hostBits() <= best.network.hostBits()) {
-			best = &m.kept[i]
-		}
-	}
+func (m *shelf) ContactFor(_ context.Context, addr netip.Addr) ([]byte, error) {
+	best := m.best(addr)
 	if best == nil {
 		return nil, m.broken
 	}
 	return best.answer, m.broken
 }
 
-func (m *memory) PutContact(_ context.Context, first, last netip.Addr, expires time.Time, answer []byte) error {
+func (m *shelf) ContactSpan(_ context.Context, addr netip.Addr) (netipx.IPRange, error) {
+	return m.around(addr, m.best(addr).network.span()), m.broken
+}
+
+func (m *shelf) best(addr netip.Addr) (best *kept) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, k := range m.kept {
+		if k.network.Contains(addr) && (best == nil || k.network.hostBits() <= best.network.hostBits()) {
+			best = &m.kept[i]
+		}
+	}
+	return best
+}
+
+// around cuts off what other answers lie in the range before and after addr.
+func (m *shelf) around(addr netip.Addr, r netipx.IPRange) netipx.IPRange {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, k := range m.kept {
+		switch n := k.network; {
+		case n.Last.Less(addr) && !n.Last.Less(r.From()):
+			r = netipx.IPRangeFrom(n.Last.Next(), r.To())
+		case addr.Less(n.First) && !r.To().Less(n.First):
+			r = netipx.IPRangeFrom(r.From(), n.First.Prev())
+		}
+	}
+	return r
+}
+
+func (m *shelf) PutContact(_ context.Context, first, last netip.Addr, expires time.Time, answer []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.kept = append(m.kept, kept{Network{First: first, Last: last}, expires, answer})
@@ -49,7 +74,7 @@ func (m *memory) PutContact(_ context.Context, first, last netip.Addr, expires t
 
 func TestCacheAnswersForTheNetwork(t *testing.T) {
 	w := newWorld(t)
-	w.config.Cache = &memory{}
+	w.config.Cache = &shelf{}
 	w.Add(testnet.RIPE(prefix("62.1.0.0/16"), "NET", "abuse@isp.test"),
 		testnet.RIPE(prefix("62.1.9.0/24"), "INNER", "abuse@inner.test"))
 	f := w.finder(t)
@@ -77,7 +102,7 @@ func TestCacheAnswersForTheNetwork(t *testing.T) {
 
 func TestCacheKeepsFailuresForTheAddressAlone(t *testing.T) {
 	w := newWorld(t)
-	cache := &memory{}
+	cache := &shelf{}
 	w.config.Cache = cache
 	w.Fail(testnet.Other(testnet.RIPE(prefix("0.0.0.0/0"), "ALL", "abuse@all.test").Body))
 	a := lookup(t, w.finder(t), "62.1.2.3")
@@ -88,7 +113,7 @@ func TestCacheKeepsFailuresForTheAddressAlone(t *testing.T) {
 
 func TestBrokenCacheCostsOnlyQuestions(t *testing.T) {
 	w := newWorld(t)
-	w.config.Cache = &memory{broken: errors.New("disk full")}
+	w.config.Cache = &shelf{broken: errors.New("disk full")}
 	w.Add(testnet.RIPE(prefix("62.1.0.0/16"), "NET", "abuse@isp.test"))
 	f := w.finder(t)
 	for range 2 {
@@ -102,7 +127,7 @@ func TestBrokenCacheCostsOnlyQuestions(t *testing.T) {
 func TestBurstAsksEachNetworkOnce(t *testing.T) {
 	const networks, sources = 10, 50
 	w := newWorld(t)
-	w.config.Cache = &memory{}
+	w.config.Cache = &shelf{}
 	for n := range networks {
 		w.Add(testnet.RIPE(prefix(fmt.Sprintf("62.%d.0.0/16", n)), "NET", fmt.Sprintf("abuse@isp%d.test", n)))
 	}
@@ -139,10 +164,11 @@ func TestPaceIsPerRegistry(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.wait(ctx, u); err != nil {
+		var ev Evidence
+		if _, err := c.wait(ctx, u.Host, &ev); err != nil {
 			t.Errorf("%s: the first question waits: %v", link, err)
 		}
-		if _, err := c.wait(ctx, u); errors.Is(err, context.DeadlineExceeded) != paced {
+		if _, err := c.wait(ctx, u.Host, &ev); errors.Is(err, context.DeadlineExceeded) != paced {
 			t.Errorf("%s: the second question: %v, want paced %t", link, err, paced)
 		}
 	}

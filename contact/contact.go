@@ -16,6 +16,11 @@ type Contact struct {
 	Role       string     `json:"role"`    // path of roles to it: "abuse", "registrant/abuse"
 	Scope      Scope      `json:"scope"`
 	Confidence Confidence `json:"confidence"`
+	// Form is where the desk takes complaints, when it does not read mail: then a
+	// person must go there, and Address gets nothing.
+	Form string `json:"form,omitempty"`
+	// Report is the format that the desk asks for: "arf", "xarf", or none.
+	Report string `json:"report,omitempty"`
 }
 
 // Scope is what the contact answers for.
@@ -24,6 +29,7 @@ type Scope string
 const (
 	ScopeNetwork   Scope = "network"   // the holder of the address block itself
 	ScopeUpstream  Scope = "upstream"  // the holder of the block around it, or of the autonomous system
+	ScopeDomain    Scope = "domain"    // the domain of the sender or of the source's name
 	ScopeRegistrar Scope = "registrar" // the registrar of a domain
 )
 
@@ -45,12 +51,14 @@ const (
 	NIRDescend  Outcome = "nir-descend"   // only a national registry knows, and it did not say
 	Referral    Outcome = "referral"      // another regional registry knows, and it did not say
 	Unreachable Outcome = "unreachable"   // a registry failed; asking again may help
+	Never       Outcome = "never"         // the operator wants no complaint about it
 	Special     Outcome = "special"       // not an address of the public Internet; nobody was asked
 )
 
 // Answer is what a look-up ends in: zero to three contacts, and why.
 type Answer struct {
-	Addr     netip.Addr `json:"addr"` // the zero Addr where a recorded answer was read for itself
+	Addr     netip.Addr `json:"addr"` // the zero Addr for a domain, and where a recorded answer was read for itself
+	Domain   string     `json:"domain,omitempty"`
 	Network  Network    `json:"network"`
 	Outcome  Outcome    `json:"outcome"`
 	Contacts []Contact  `json:"contacts"` // the main one first
@@ -62,6 +70,8 @@ type Answer struct {
 	Expires time.Time `json:"expires"`
 	// Evidence holds every question asked, with the raw answer and what was made of it.
 	Evidence []Evidence `json:"evidence"`
+	// Hosts are the answers about the addresses of a domain's mail and web servers.
+	Hosts []Answer `json:"hosts,omitempty"`
 	// Cached is when the answer was first given, if it came from the cache.
 	Cached time.Time `json:"cached,omitzero"`
 }
@@ -103,6 +113,7 @@ const (
 	StatusForbidden   = "forbidden"   // the server's name led to a private or special address
 	StatusRedirects   = "redirects"   // too many, or not to HTTPS
 	StatusTooLarge    = "too large"
+	StatusRefused     = "refused" // the server says so in words
 )
 
 // Candidate is an address that stood in an answer, and the verdict on it.

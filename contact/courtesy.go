@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
-	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -16,22 +16,27 @@ import (
 const (
 	defaultPace    = time.Second
 	defaultRefusal = time.Hour
-	failurePause   = time.Minute // for a server that did not answer: others wait for the same time-out otherwise
+	failurePause   = time.Minute   // for a server that did not answer: others wait for the same time-out otherwise
+	maxFailureTTL  = 6 * time.Hour // asking again after repeated failures
 )
 
-// courtesy keeps to what servers ask of their clients: a pace, and peace after a
-// refusal.
+// courtesy keeps to what servers ask of their clients: a pace, a number of
+// questions a day, and peace after a refusal.
 type courtesy struct {
 	own     []netip.AddrPort // the operator's own servers, which need no pace
 	now     func() time.Time
 	mu      sync.Mutex
-	servers map[string]*server // by host
+	servers map[string]*server // by host, with the port where it is not the usual one
 }
 
 type server struct {
 	pace    *rate.Limiter
 	refusal time.Duration
 	until   time.Time // when it may be asked again
+	fails   int       // in a row
+	daily   int       // questions a day; 0 for any number
+	day     time.Time
+	asked   int // on that day
 }
 
 func newCourtesy(own []netip.AddrPort, now func() time.Time) *courtesy {
@@ -39,57 +44,81 @@ func newCourtesy(own []netip.AddrPort, now func() time.Time) *courtesy {
 }
 
 // server must be called with mu held.
-func (c *courtesy) server(u *url.URL) *server {
-	s := c.servers[u.Host]
-	if s == nil {
-		s = &server{pace: rate.NewLimiter(rate.Every(defaultPace), 1), refusal: defaultRefusal}
-		if r := registryByHost(u.Hostname()); r != nil {
-			s.pace.SetLimit(rate.Every(r.pace))
-			s.refusal = r.refusal
-		}
-		if a, err := netip.ParseAddrPort(u.Host); err == nil && slices.Contains(c.own, a) {
-			s.pace.SetLimit(rate.Inf)
-		}
-		c.servers[u.Host] = s
+func (c *courtesy) server(host string) *server {
+	s := c.servers[host]
+	if s != nil {
+		return s
 	}
+	s = &server{pace: rate.NewLimiter(rate.Every(defaultPace), 1), refusal: defaultRefusal}
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	if r := registryByHost(name); r != nil {
+		s.pace.SetLimit(rate.Every(r.pace))
+		s.refusal, s.daily = r.refusal, r.daily
+	}
+	if a, err := netip.ParseAddrPort(host); err == nil && slices.Contains(c.own, a) {
+		s.pace.SetLimit(rate.Inf)
+	}
+	c.servers[host] = s
 	return s
 }
 
-// wait returns when the server of u may be asked, or at once with the time until
-// which it must not. The error is that of ctx.
-func (c *courtesy) wait(ctx context.Context, u *url.URL) (until time.Time, err error) {
-	c.mu.Lock()
-	s := c.server(u)
-	until = s.until
-	c.mu.Unlock()
+// wait returns when the host may be asked, with the time of the question in ev; or
+// at once when it must not be asked, with the reason in ev. The error is that of ctx.
+func (c *courtesy) wait(ctx context.Context, host string, ev *Evidence) (paused bool, err error) {
+	s, until, why := c.standing(host)
 	if until.After(c.now()) {
-		return until, nil
+		ev.Status, ev.RetryAt, ev.Error = StatusPaused, until, why
+		return true, nil
 	}
 	if err := s.pace.Wait(ctx); err != nil { // also at once, when the deadline comes before the turn
-		return time.Time{}, fmt.Errorf("wait for a turn at %s: %w", u.Host, cmp.Or(ctx.Err(), context.DeadlineExceeded))
+		return false, fmt.Errorf("wait for a turn at %s: %w", host, cmp.Or(ctx.Err(), context.DeadlineExceeded))
 	}
-	return time.Time{}, nil
+	ev.At = stamp(c.now)
+	return false, nil
 }
 
-// learn takes in how a question ended and returns when to ask again, where the
-// server refused.
-func (c *courtesy) learn(u *url.URL, ev *Evidence) time.Time {
+// standing says until when a host is not to be asked, and why; a zero time lets
+// it be asked, and counts.
+func (c *courtesy) standing(host string) (s *server, until time.Time, why string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.server(u)
-	retry := ev.RetryAt
+	s = c.server(host)
+	now := c.now().UTC()
+	if s.until.After(now) {
+		return s, s.until, "it refused or failed a short time ago"
+	}
+	if today := now.Truncate(24 * time.Hour); !s.day.Equal(today) {
+		s.day, s.asked = today, 0
+	}
+	if s.daily > 0 && s.asked >= s.daily {
+		return s, s.day.Add(24 * time.Hour), fmt.Sprintf("asked %d times today, more is not welcome", s.asked)
+	}
+	s.asked++
+	return s, time.Time{}, ""
+}
+
+// learn takes in how a question ended and notes in ev when to ask again, where
+// the server refused or failed.
+func (c *courtesy) learn(host string, ev *Evidence) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.server(host)
 	switch ev.Status {
-	case "429", "403":
-		if retry.IsZero() {
-			retry = ev.At.Add(s.refusal)
+	case "429", "403", StatusRefused:
+		if ev.RetryAt.IsZero() {
+			ev.RetryAt = ev.At.Add(s.refusal)
 		}
-		s.until = retry
+		s.until = ev.RetryAt
 	case "503":
-		s.until = retry
+		s.until = ev.RetryAt
 	case StatusTimeout, StatusUnreachable:
 		s.until = ev.At.Add(failurePause)
+		ev.RetryAt = ev.At.Add(min(failureTTL<<min(s.fails, 10), maxFailureTTL))
+		s.fails++
 	default:
-		return time.Time{}
+		ev.RetryAt, s.fails = time.Time{}, 0
 	}
-	return retry
 }

@@ -15,7 +15,7 @@ import (
 func TestLookupWhenTheRegistryFails(t *testing.T) {
 	const addr = "62.1.2.3"
 	good := testnet.RIPE(prefix("62.1.0.0/16"), "NET", "abuse@isp.test")
-	deep := answerOf(`"x":`+strings.Repeat("[", 100)+strings.Repeat("]", 100), ent(`"abuse"`, mail("abuse@isp.test"), ""))
+	deep := answerOf(`"x":`+strings.Repeat("[", 100)+strings.Repeat("]", 100), ent(`"abuse"`, emailProperty("abuse@isp.test"), ""))
 	quarter, hour := 15*time.Minute, time.Hour
 	for _, c := range []struct {
 		name    string

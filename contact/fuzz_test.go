@@ -18,7 +18,7 @@ func FuzzDecide(f *testing.F) {
 		f.Add(s.source, addr.AsSlice(), s.raw())
 	}
 	f.Add("rdap", []byte{62, 1, 2, 3}, []byte(strings.Repeat(`{"entities":[`, 40)))
-	f.Add("rdap", []byte{62, 1, 2, 3}, []byte(answerOf("", ent(`"abuse"`, mail("a@isp.test>\r\n"), ""))))
+	f.Add("rdap", []byte{62, 1, 2, 3}, []byte(answerOf("", ent(`"abuse"`, emailProperty("a@isp.test>\r\n"), ""))))
 	f.Fuzz(func(t *testing.T, source string, ip, raw []byte) {
 		if _, ok := sources[source]; !ok {
 			return

@@ -13,6 +13,7 @@ const maxCandidates = 64
 // judgement is about the addresses of one answer.
 type judgement struct {
 	*reading
+	facts   *facts
 	source  string
 	part    part
 	class   string   // of the object asked about
@@ -29,13 +30,16 @@ type judgement struct {
 type verdict struct {
 	mention
 	address string // as SMTP takes it; set when the address passed the filters
+	taken   bool
 	reason  string
 	notes   []string // why it is not of high confidence
+	scope   Scope
+
+	selfServing bool // it is the source's own
 }
 
-// judge returns all addresses with the verdict on each, and those to write to,
-// the main one first.
-func (j *judgement) judge() ([]Candidate, []Contact) {
+// judge returns all addresses with the verdict on each, those taken in order.
+func (j *judgement) judge() []verdict {
 	var list []verdict
 	for _, m := range j.mailboxes[:min(len(j.mailboxes), maxCandidates)] {
 		if j.part == partEntity && m.entity == "" {
@@ -44,17 +48,12 @@ func (j *judgement) judge() ([]Candidate, []Contact) {
 		list = append(list, j.filter(m))
 	}
 	taken := j.choose(list)
-	var contacts []Contact
-	for _, v := range taken {
-		contacts = append(contacts, j.contact(v))
-	}
-	var candidates []Candidate
 	for i := range list {
-		v := &list[i]
-		candidates = append(candidates, Candidate{Address: v.text, Where: v.where, Role: v.role, Taken: slices.Contains(taken, v), Reason: v.reason})
+		list[i].taken = slices.Contains(taken, &list[i])
+		list[i].scope = j.scope()
 	}
 	j.conclude(list, taken)
-	return candidates, contacts
+	return list
 }
 
 // filter decides whether an address may get complaints at all.
@@ -81,8 +80,13 @@ func (j *judgement) filter(m mention) verdict {
 		v.reason = "a placeholder that nobody reads"
 	case m.dead != "":
 		v.reason = m.dead
+	case j.facts.deaf[strings.ToLower(domain)] != "":
+		v.reason = j.facts.deaf[strings.ToLower(domain)]
 	default:
 		v.address, v.notes = address, j.doubts(m, domain)
+		if v.selfServing = j.network.tiny() && j.facts.own[registered(domain)]; v.selfServing {
+			v.notes = append(v.notes, "of the source's own domain, in a block of a few addresses")
+		}
 	}
 	return v
 }
@@ -103,10 +107,15 @@ func (j *judgement) doubts(m mention, domain string) []string {
 	if r := registryByName(j.network.Registry); r != nil && r.marks && m.mark >= markName {
 		notes = append(notes, "not marked as the abuse mailbox")
 	}
-	if m.level == levelRemark {
+	switch {
+	case m.level == levelRemark:
 		notes = append(notes, "only in a remark")
+	case j.source == "abusix":
+		notes = append(notes, "of a database made from those of the registries")
+	case j.source == "ptr":
+		notes = append(notes, "by convention only (RFC 2142)")
 	}
-	if isFreemail(domain) {
+	if isFreemail(domain) || j.facts.rules.freemail(domain) {
 		notes = append(notes, "at a provider of free mailboxes")
 	}
 	switch {
@@ -156,18 +165,17 @@ func compare(a, b *verdict) int {
 	return cmp.Or(min(len(a.doubt), 1)-min(len(b.doubt), 1), int(a.level-b.level), int(a.mark-b.mark))
 }
 
-func (j *judgement) contact(v *verdict) Contact {
-	c := Contact{Address: v.address, Source: j.source, Role: v.role, Scope: ScopeNetwork, Confidence: High}
-	if len(v.notes) > 0 {
-		c.Confidence = Low
-	}
+// scope is what those named answer for.
+func (j *judgement) scope() Scope {
 	switch {
 	case j.class == "domain":
-		c.Scope = ScopeRegistrar
+		return ScopeRegistrar
 	case j.class == "autnum" || j.part == partParent:
-		c.Scope = ScopeUpstream
+		return ScopeUpstream
+	case j.source == "ptr":
+		return ScopeDomain
 	}
-	return c
+	return ScopeNetwork
 }
 
 // conclude says what came of the answer, and who may know more.
@@ -218,12 +226,18 @@ func (j *judgement) subject() string {
 // have moved (APNIC-ERX-144-134-0-0), and a national registry that appears
 // anywhere at resource level, as JNIC1-AP does for all of JPNIC's members.
 func (j *judgement) referral(list []verdict) *registry {
+	if j.class != "ip network" {
+		return nil
+	}
 	here := j.reading.network.Registry
 	other := func(r *registry) bool { return r != nil && r.name != here && r.kind != iana }
 	for _, v := range list {
 		if r := ownerOf(v.text); v.level != levelNone && other(r) {
 			return r
 		}
+	}
+	if r := registryByHost(j.reading.referral); other(r) {
+		return r
 	}
 	if r := movedTo(j.network.Name); other(r) {
 		return r

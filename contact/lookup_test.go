@@ -173,7 +173,7 @@ func TestLookupFollowsTheAbuseEntity(t *testing.T) {
 		{"handle":"H1","roles":["registrant"],"links":[{"rel":"self","href":"%[1]sentity/H1"}]},
 		{"handle":"H2","roles":["abuse"],"links":[{"rel":"self","href":"%[1]sentity/H2"}]}]}`, w.URL)
 	w.Add(testnet.Network{Prefix: prefix("200.160.0.0/20"), Body: []byte(body)})
-	w.AddEntity("H2", []byte(`{"objectClassName":"entity","handle":"H2",
+	w.AddPath("entity/H2", []byte(`{"objectClassName":"entity","handle":"H2",
 		"vcardArray":["vcard",[["email",{},"text","seguranca@isp.test"]]],
 		"entities":[{"roles":["technical"],"vcardArray":["vcard",[["email",{},"text","tech@isp.test"]]]}]}`))
 	a := lookup(t, w.finder(t), "200.160.1.1")

@@ -47,6 +47,10 @@ func (n Network) wider(v4, v6 int) bool {
 	return n.hostBits() > 128-v6
 }
 
+// tiny reports whether the network is so small that its holder may well be the
+// sender himself: a handful of addresses that a provider gave to one customer.
+func (n Network) tiny() bool { return n.First.IsValid() && !n.wider(27, 56) }
+
 func rangeOf(p netip.Prefix) Network {
 	r := netipx.RangeOfPrefix(p.Masked())
 	return Network{First: r.From(), Last: r.To()}

@@ -16,6 +16,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -41,7 +42,8 @@ type rdap struct {
 	now      func() time.Time
 }
 
-func newRDAP(c Config, boot *bootstrap, courtesy *courtesy) (asker, error) {
+func newRDAP(p *parts) (asker, error) {
+	c := p.Config
 	roots, err := loadCAs(c.CAFile)
 	if err != nil {
 		return nil, err
@@ -55,7 +57,7 @@ func newRDAP(c Config, boot *bootstrap, courtesy *courtesy) (asker, error) {
 		IdleConnTimeout:        30 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 	}
-	return &rdap{boot: boot, courtesy: courtesy, now: c.Now, client: &http.Client{Transport: transport, Timeout: c.Timeout}}, nil
+	return &rdap{boot: p.boot, courtesy: p.courtesy, now: c.Now, client: &http.Client{Transport: transport, Timeout: c.Timeout}}, nil
 }
 
 // loadCAs reads a PEM file; nil, the system's authorities, when there is none.
@@ -95,15 +97,15 @@ func guard(allowed []netip.AddrPort) func(network, address string, _ syscall.Raw
 }
 
 // ask puts a question to its server when the server may be asked.
-func (r *rdap) ask(ctx context.Context, addr netip.Addr, q question) (Evidence, error) {
-	ev := Evidence{Source: q.source, Query: q.url, At: r.stamp()}
+func (r *rdap) ask(ctx context.Context, q question) (Evidence, error) {
+	ev := Evidence{Source: q.source, Query: q.url, At: stamp(r.now)}
 	if q.url == "" {
-		base := r.boot.server(addr, q.registry)
+		path, base := r.place(q)
 		if base == "" {
-			ev.Query, ev.Server, ev.Status = "ip/"+addr.String(), q.registry, StatusNoServer
+			ev.Query, ev.Server, ev.Status = path, q.registry, StatusNoServer
 			return ev, nil
 		}
-		ev.Query = base + "ip/" + addr.String()
+		ev.Query = base + path
 	}
 	u, err := httpsURL(ev.Query)
 	if err != nil {
@@ -111,24 +113,30 @@ func (r *rdap) ask(ctx context.Context, addr netip.Addr, q question) (Evidence, 
 		return ev, nil
 	}
 	ev.Server = u.Hostname()
-	until, err := r.courtesy.wait(ctx, u)
-	if err != nil {
+	if paused, err := r.courtesy.wait(ctx, u.Host, &ev); paused || err != nil {
 		return ev, err
-	}
-	if ev.At = r.stamp(); until.After(ev.At) {
-		ev.Status, ev.RetryAt, ev.Error = StatusPaused, until, "it refused or failed a short time ago"
-		return ev, nil
 	}
 	r.get(ctx, u, &ev)
 	if err := ctx.Err(); err != nil {
 		return ev, err
 	}
-	ev.RetryAt = r.courtesy.learn(u, &ev)
+	r.courtesy.learn(u.Host, &ev)
 	return ev, nil
 }
 
+// place is the path of a question (RFC 9082 §3.1) and the server for it.
+func (r *rdap) place(q question) (path, base string) {
+	if addr, err := netip.ParseAddr(q.about); err == nil {
+		return "ip/" + addr.String(), r.boot.server(addr, q.registry)
+	}
+	if number, ok := strings.CutPrefix(q.about, "AS"); ok {
+		return "autnum/" + number, r.boot.originServer(number)
+	}
+	return "domain/" + q.about, r.boot.domainServer(q.about)
+}
+
 // stamp is the time as it survives JSON.
-func (r *rdap) stamp() time.Time { return r.now().UTC().Truncate(time.Millisecond) }
+func stamp(now func() time.Time) time.Time { return now().UTC().Truncate(time.Millisecond) }
 
 // httpsURL reads a URL of an answer. Registries have long written http:// for
 // servers that speak HTTPS; plain HTTP is never used.

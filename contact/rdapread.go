@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -32,6 +33,8 @@ func readRDAP(server string, raw []byte) (*reading, error) {
 		kind:    o.text("type"),
 		notes:   o.remarks(),
 		parent:  o.link("up"),
+		first:   o.number("startAutnum"),
+		last:    o.number("endAutnum"),
 	}
 	if rd.class == "" {
 		return nil, errors.New("JSON, but no RDAP object (RFC 9083)")
@@ -113,6 +116,15 @@ func (o object) texts(member string) []string {
 		}
 	}
 	return texts
+}
+
+// number returns an AS number; 0 for what is none.
+func (o object) number(member string) uint32 {
+	n, _ := o[member].(float64)
+	if n < 0 || n > math.MaxUint32 {
+		return 0
+	}
+	return uint32(n)
 }
 
 // objects returns a list with each object at its place, nil for what is none.

@@ -17,8 +17,10 @@ type registry struct {
 	holder  []string // parts of the name it has as the holder of a network, in lower case
 	tokens  []string // what stands for it in handles and names of networks, such as JPNIC
 	marks   bool     // its answers mark the abuse mailbox among the addresses of a role
+	query   string   // how port 43 wants to be asked about an address; empty for the address alone
 	pace    time.Duration
 	refusal time.Duration // how long to leave it alone after a refusal without a time
+	daily   int           // questions a day; 0 for any number
 }
 
 type kind int
@@ -41,7 +43,7 @@ var registries = []registry{
 		hosts: []string{"rdap.apnic.net", "whois.apnic.net"}, domains: []string{"apnic.net"},
 		holder: []string{"asia pacific network information", "apnic"}, tokens: []string{"APNIC"},
 	}, {
-		name: "arin", title: "ARIN", kind: rir, pace: time.Second, refusal: time.Hour,
+		name: "arin", title: "ARIN", kind: rir, query: "n + %s", pace: time.Second, refusal: time.Hour,
 		hosts: []string{"rdap.arin.net", "whois.arin.net"}, domains: []string{"arin.net"},
 		holder: []string{"american registry for internet numbers", "arin operations"}, tokens: []string{"ARIN"},
 	}, {
@@ -49,7 +51,7 @@ var registries = []registry{
 		hosts: []string{"rdap.lacnic.net", "whois.lacnic.net"}, domains: []string{"lacnic.net"},
 		holder: []string{"lacnic", "latin american and caribbean ip address"}, tokens: []string{"LACNIC"},
 	}, {
-		name: "ripe", title: "RIPE NCC", kind: rir, marks: true, pace: time.Second, refusal: 24 * time.Hour,
+		name: "ripe", title: "RIPE NCC", kind: rir, marks: true, query: "-b %s", pace: time.Second, refusal: 24 * time.Hour, daily: 1000,
 		hosts: []string{"rdap.db.ripe.net", "whois.ripe.net"}, domains: []string{"ripe.net"},
 		holder: []string{"ripe ncc", "network coordination cent"}, tokens: []string{"RIPE"},
 	}, {
@@ -66,7 +68,7 @@ var registries = []registry{
 		hosts: []string{"whois.irinn.in"}, domains: []string{"irinn.in", "irinn.net", "nixi.in"},
 		holder: []string{"indian registry for internet", "national internet exchange of india"}, tokens: []string{"IRINN"},
 	}, {
-		name: "jpnic", title: "JPNIC", kind: nir, pace: 10 * time.Second, refusal: time.Hour,
+		name: "jpnic", title: "JPNIC", kind: nir, query: "%s/e", pace: 10 * time.Second, refusal: time.Hour,
 		hosts: []string{"jpnic.rdap.apnic.net", "whois.nic.ad.jp"}, domains: []string{"nic.ad.jp"},
 		holder: []string{"japan network information"}, tokens: []string{"JPNIC", "JNIC1"},
 	}, {

@@ -186,7 +186,7 @@ func testContacts(t *testing.T, b *fixture) {
 // search an index, never scan a table.
 func TestPlans(t *testing.T) {
 	s := openAt(t, filepath.Join(t.TempDir(), "queue.db"), nil)
-	for _, query := range []string{selectBlock, selectContact, nextReport, nextComplaint, nextLookup} {
+	for _, query := range []string{selectBlock, selectContact, selectNextBase, selectRanges, nextReport, nextComplaint, nextLookup} {
 		rows, err := s.reader.Query("EXPLAIN QUERY PLAN "+query, 1, 2, 3, 4)
 		if err != nil {
 			t.Fatal(err)
@@ -228,6 +228,14 @@ func testContactsModel(t *testing.T, b *fixture) {
 			from = l + 1
 		}
 	}
+	answer := func(n int) (index string) {
+		for i, k := range known { // inner networks come later
+			if !at(n).Less(k.first) && !k.last.Less(at(n)) {
+				index = fmt.Sprint(i)
+			}
+		}
+		return index
+	}
 	base := 0
 	rapid.Check(t, func(r *rapid.T) {
 		if base += 256; base > 1<<16-256 {
@@ -237,15 +245,19 @@ func testContactsModel(t *testing.T, b *fixture) {
 		draw(r, base, base+rapid.IntRange(0, 255).Draw(r, "size"), 4)
 		for range 20 {
 			n := base + rapid.IntRange(0, 255).Draw(r, "address")
-			want := ""
-			for i, k := range known { // inner networks come later
-				if !at(n).Less(k.first) && !k.last.Less(at(n)) {
-					want = fmt.Sprint(i)
-				}
-			}
+			want := answer(n)
 			got, err := b.ContactFor(b.ctx, at(n))
 			if err != nil || string(got) != want {
 				r.Fatalf("%s has %q (%v), want %q of %v", at(n), got, err, want, known)
+			}
+			span, err := b.ContactSpan(b.ctx, at(n))
+			if err != nil || !span.Contains(at(n)) {
+				r.Fatalf("%s has the span %s, %v", at(n), span, err)
+			}
+			for m := base; m < base+256; m++ {
+				if span.Contains(at(m)) && answer(m) != want {
+					r.Fatalf("the span %s of %s holds %s, which has another answer of %v", span, at(n), at(m), known)
+				}
 			}
 		}
 	})

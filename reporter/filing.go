@@ -104,6 +104,10 @@ func (r *Reporter) find(ctx context.Context, a netip.Addr) (queue.Found, error) 
 			found.Reason = "the registry names our own mailbox " + c.Address
 			continue
 		}
+		if c.Form != "" {
+			found.Reason = strings.TrimSpace("the desk "+c.Address) + " takes complaints on a page only: " + c.Form
+			continue
+		}
 		found.To = append(found.To, c.Address)
 	}
 	if len(found.To) == 0 {

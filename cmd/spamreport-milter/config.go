@@ -22,6 +22,7 @@ import (
 	"spamreport-milter/milter"
 	"spamreport-milter/queue"
 	"spamreport-milter/reporter"
+	"spamreport-milter/resolver"
 	"spamreport-milter/trace"
 )
 
@@ -37,6 +38,7 @@ type Config struct {
 	Milter   milter.Config
 	Trace    trace.Options
 	Contact  contact.Config
+	DNS      resolver.Config
 	Reporter reporter.Config
 
 	settings settings
@@ -151,10 +153,11 @@ func (s *settings) config() (*Config, []error) {
 			Relays:   f.relays(s.Trace.Relay),
 		},
 		Contact:  f.contact(s.Contact),
+		DNS:      resolver.Config{Servers: f.nameservers(s.DNS.Servers)},
 		Reporter: f.reporter(s.Reporter, host),
 		settings: *s,
 	}
-	c.Reporter.Trace = c.Trace
+	c.Reporter.Trace, c.Contact.State = c.Trace, c.StateDir
 	f.logLevel(s.LogLevel)
 	f.limits(s.Milter)
 	return c, f
@@ -268,19 +271,6 @@ func (f *faults) relays(list []relaySettings) []trace.Relay {
 		out = append(out, trace.Relay{Name: r.Name, Pattern: r.Pattern, Noted: r.Noted})
 	}
 	return out
-}
-
-func (f *faults) contact(s contactSettings) contact.Config {
-	c := contact.Config{Bootstrap: s.Bootstrap, CAFile: s.CAFile}
-	for _, a := range s.PrivateRegistries {
-		ap, err := netip.ParseAddrPort(a)
-		if err != nil {
-			f.add("contact.private_registries: %q is no ADDRESS:PORT", a)
-			continue
-		}
-		c.AllowPrivate = append(c.AllowPrivate, ap)
-	}
-	return c
 }
 
 var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/BurntSushi/toml"
 
-	"spamreport-milter/contact"
 	"spamreport-milter/milter"
 )
 
@@ -25,7 +24,7 @@ type ConfigCheckCmd struct{}
 // Run says what was found good, and what deserves a second thought.
 func (*ConfigCheckCmd) Run(e *Env) error {
 	c := e.Config
-	if _, err := contact.New(c.Contact); err != nil {
+	if _, err := newContacts(e, nil); err != nil {
 		return &exitError{exConfig, err}
 	}
 	if c.File == "" {

@@ -1,63 +1,79 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
 	"spamreport-milter/contact"
 )
 
-// maxRecorded is how much of a recorded answer is read; registries' own are cut
-// at the same size.
-const maxRecorded = 1 << 20
-
-// ContactCmd shows who takes complaints about addresses, and the way there.
+// ContactCmd shows who takes complaints about addresses and domains, and the way there.
 type ContactCmd struct {
-	Addresses []string `arg:"" name:"address" help:"IP addresses; with --from-file the file (- for standard input), then the address it is about if that shall be checked."`
-	JSON      bool     `name:"json" help:"Print one JSON object a line, with the raw answers."`
-	FromFile  string   `name:"from-file" placeholder:"KIND" help:"Decide from a recorded answer of this kind (rdap, whois), without any network."`
+	Subjects []string `arg:"" name:"address|domain" help:"IP addresses and domain names; with --from-file the file (- for standard input), then the address that the answer is about if that shall be checked."`
+	JSON     bool     `name:"json" help:"Print one JSON object a line, with the raw answers."`
+	FromFile string   `name:"from-file" placeholder:"KIND" help:"Decide from a recorded answer of this kind (rdap, whois), or from many, one JSON object a line (ndjson), without any network."`
 }
 
 // Help is shown by --help.
 func (c *ContactCmd) Help() string {
-	return `Asks the registries (RDAP) who holds the network of each address and prints the
-abuse mailbox that they name, every address that stood in their answers, and why
-it was taken or rejected. Nothing is sent to anybody.
+	return `Asks the registries who holds the network of each address (RDAP, then WHOIS), and where
+they name nobody also databases made from theirs and DNS. Prints the abuse mailbox, every
+address that stood in the answers, and why it was taken or rejected. For a domain it is
+the networks of its mail and web servers, and its registrar. Nothing is sent to anybody.
 
-Exit status: 0 with a contact and also without, the reason is printed; 75 when a
-registry could not be asked and trying again may help; 64 for what is no address.
+Exit status: 0 with a contact and also without, the reason is printed; 75 when a registry
+could not be asked and trying again may help; 64 for what is neither address nor domain;
+65 for a recorded answer that can't be read.
 
-  spamreport-milter contact 8.8.8.8
+  spamreport-milter contact 8.8.8.8 example.com
   spamreport-milter contact --json 8.8.8.8 2606:4700::1111
   spamreport-milter contact --from-file rdap answer.json
-  whois 8.8.8.8 | spamreport-milter contact --from-file whois - 8.8.8.8`
+  whois 8.8.8.8 | spamreport-milter contact --from-file whois - 8.8.8.8
+
+With ndjson a line is {"kind": "rdap" or "whois", "about": ADDRESS or DOMAIN, "server":
+HOST, "answer": object or text}; all but answer may be missing. A line that has no answer
+is taken for an answer of RDAP itself. The output has a line for each.`
 }
 
-// Run prints an answer for each address.
+// Run prints an answer for each address and domain.
 func (c *ContactCmd) Run(e *Env) error {
-	if c.FromFile != "" {
-		return c.decide(e)
+	switch c.FromFile {
+	case "":
+		return c.lookup(e)
+	case "ndjson":
+		return c.decideMany(e)
 	}
-	addrs, err := parseAddrs(c.Addresses)
+	return c.decideOne(e)
+}
+
+// subject is an address, or a domain where the address is the zero one.
+type subject struct {
+	addr   netip.Addr
+	domain string
+}
+
+func (c *ContactCmd) lookup(e *Env) error {
+	subjects, err := parseSubjects(c.Subjects)
 	if err != nil {
 		return err
 	}
-	cc := e.Config.Contact
-	cc.Log = slog.New(slog.DiscardHandler) // the output tells more
-	finder, err := contact.New(cc)
+	quiet := *e
+	quiet.Log = slog.New(slog.DiscardHandler) // the output tells more
+	finder, err := newContacts(&quiet, nil)
 	if err != nil {
 		return &exitError{exConfig, err}
 	}
 	var failed []string
-	for _, a := range addrs {
-		answer, err := finder.Lookup(e.Context, a)
+	for i, s := range subjects {
+		answer, err := s.lookup(e.Context, finder)
 		if err != nil {
 			return &exitError{exTempFail, err}
 		}
@@ -65,7 +81,7 @@ func (c *ContactCmd) Run(e *Env) error {
 			return err
 		}
 		if answer.Outcome == contact.Unreachable {
-			failed = append(failed, fmt.Sprintf("%s: %s; ask again after %s", a, answer.Reason, answer.Retry.Format(time.RFC3339)))
+			failed = append(failed, fmt.Sprintf("%s: %s; ask again after %s", c.Subjects[i], answer.Reason, answer.Retry.Format(time.RFC3339)))
 		}
 	}
 	if failed != nil {
@@ -74,63 +90,28 @@ func (c *ContactCmd) Run(e *Env) error {
 	return nil
 }
 
-// decide answers from a recorded answer.
-func (c *ContactCmd) decide(e *Env) error {
-	if len(c.Addresses) > 2 {
-		return &exitError{exUsage, errors.New("--from-file takes one file, and at most one address that it is about")}
+func (s subject) lookup(ctx context.Context, f *contact.Finder) (contact.Answer, error) {
+	if s.addr.IsValid() {
+		return f.Lookup(ctx, s.addr)
 	}
-	addrs, err := parseAddrs(c.Addresses[1:])
-	if err != nil {
-		return err
-	}
-	raw, err := readRecorded(e.Stdin, c.Addresses[0])
-	if err != nil {
-		return &exitError{exNoInput, err}
-	}
-	ev, err := contact.Recorded(c.FromFile, raw, time.Now())
-	if err != nil {
-		return &exitError{exUsage, err}
-	}
-	answer := contact.Decide(append(addrs, netip.Addr{})[0], []contact.Evidence{ev})
-	if err := c.print(e.Stdout, &answer); err != nil {
-		return err
-	}
-	if unread := answer.Evidence[0].Error; unread != "" {
-		return &exitError{exData, fmt.Errorf("%s: %s", c.Addresses[0], unread)}
-	}
-	return nil
+	return f.LookupDomain(ctx, s.domain)
 }
 
-func readRecorded(stdin io.Reader, name string) ([]byte, error) {
-	in := stdin
-	if name != "-" {
-		f, err := os.Open(name)
+func parseSubjects(args []string) ([]subject, error) {
+	var list []subject
+	for _, arg := range args {
+		a, err := netip.ParseAddr(arg)
+		if err == nil && a.Zone() == "" {
+			list = append(list, subject{addr: a})
+			continue
+		}
+		domain, err := contact.Domain(arg)
 		if err != nil {
-			return nil, fmt.Errorf("recorded answer: %w", err)
+			return nil, &exitError{exUsage, fmt.Errorf("%w: contact takes IPv4 and IPv6 addresses and domains, such as 8.8.8.8, 2606:4700::1111 or example.com", err)}
 		}
-		defer f.Close()
-		in = f
+		list = append(list, subject{domain: domain})
 	}
-	raw, err := io.ReadAll(io.LimitReader(in, maxRecorded+1))
-	if err == nil && len(raw) > maxRecorded {
-		err = fmt.Errorf("more than %d octets", maxRecorded)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("recorded answer %s: %w", name, err)
-	}
-	return raw, nil
-}
-
-func parseAddrs(args []string) ([]netip.Addr, error) {
-	var addrs []netip.Addr
-	for _, s := range args {
-		a, err := netip.ParseAddr(s)
-		if err != nil || a.Zone() != "" {
-			return nil, &exitError{exUsage, fmt.Errorf("%q is no address: contact takes IPv4 and IPv6 addresses, such as 8.8.8.8 or 2606:4700::1111", s)}
-		}
-		addrs = append(addrs, a)
-	}
-	return addrs, nil
+	return list, nil
 }
 
 func (c *ContactCmd) print(w io.Writer, a *contact.Answer) error {
@@ -145,7 +126,7 @@ func (c *ContactCmd) print(w io.Writer, a *contact.Answer) error {
 // writeAnswer prints an answer and the way to it as a small tree.
 func writeAnswer(w io.Writer, a *contact.Answer) error {
 	var b strings.Builder
-	subject := "recorded answer"
+	subject := cmp.Or(a.Domain, "recorded answer")
 	if a.Addr.IsValid() {
 		subject = a.Addr.String()
 	}
@@ -160,6 +141,12 @@ func writeAnswer(w io.Writer, a *contact.Answer) error {
 	for _, ev := range a.Evidence {
 		writeEvidence(&b, &ev)
 	}
+	for _, h := range a.Hosts {
+		fmt.Fprintf(&b, "  server ")
+		if err := writeAnswer(&b, &h); err != nil {
+			return err
+		}
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -168,7 +155,11 @@ func writeAnswer(w io.Writer, a *contact.Answer) error {
 func contactLine(a *contact.Answer) string {
 	var to []string
 	for _, c := range a.Contacts {
-		to = append(to, fmt.Sprintf("%s (%s, %s confidence)", c.Address, c.Scope, c.Confidence))
+		note := ""
+		if c.Form != "" {
+			note = ", on this page only: " + visible(c.Form)
+		}
+		to = append(to, fmt.Sprintf("%s (%s, %s confidence%s)", cmp.Or(c.Address, "a form"), c.Scope, c.Confidence, note))
 	}
 	if to == nil {
 		return "no contact"

@@ -37,54 +37,41 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// world is the Internet of one script.
-type world struct {
-	registry *testnet.RDAP
-	desk     *testnet.SMTP
-}
-
-// setUp gives each script its own registry, desk, state directory and a
-// configuration file $CONFIG that joins them.
+// setUp gives each script its own Internet, state directory and a configuration
+// file $CONFIG that joins them.
 func setUp(env *testscript.Env) error {
-	ca, err := testnet.NewCA(env.WorkDir)
+	world, err := newInternet(env.WorkDir)
 	if err != nil {
 		return err
 	}
-	w := &world{}
-	if w.registry, err = testnet.StartRDAP(ca); err != nil {
-		return err
-	}
-	env.Defer(func() { w.registry.Close() })
-	if w.desk, err = testnet.StartSMTP(nil); err != nil {
-		return err
-	}
-	env.Defer(func() { w.desk.Close() })
-	w.registry.Add(testnet.RIPE(netip.MustParsePrefix("45.66.77.0/24"), "TEST-NET", "abuse@net.test"))
-	if err := w.registry.WriteBootstrap(env.WorkDir); err != nil {
-		return err
-	}
-	env.Values["world"] = w
+	env.Defer(func() { world.Close() })
+	env.Values["world"] = world
 	env.Setenv("CONFIG", filepath.Join(env.WorkDir, "config.toml"))
 	env.Setenv("STATE_DIRECTORY", filepath.Join(env.WorkDir, "state"))
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("TZ", "UTC")
-	return os.WriteFile(env.Getenv("CONFIG"), []byte(testConfig(env.WorkDir, w.registry, w.desk.Addr)), 0o600)
+	return os.WriteFile(env.Getenv("CONFIG"), []byte(testConfig(world)), 0o600)
 }
 
-func testConfig(dir string, r *testnet.RDAP, smarthost string) string {
-	return fmt.Sprintf(`[milter]
-listen = ["inet:127.0.0.1:0"]
+// newInternet has one network, with a desk that takes mail.
+func newInternet(dir string) (*testnet.Internet, error) {
+	world, err := testnet.Start(dir, "net.test. IN MX 10 mx.net.test.\nmx.net.test. IN A 45.66.77.1\n")
+	if err == nil {
+		world.Registry.Add(testnet.RIPE(netip.MustParsePrefix("45.66.77.0/24"), "TEST-NET", "abuse@net.test"))
+	}
+	return world, err
+}
 
-[contact]
-bootstrap = %q
-ca_file = %q
-private_registries = [%q]
+func testConfig(world *testnet.Internet) string {
+	return world.Settings() + fmt.Sprintf(`
+[milter]
+listen = ["inet:127.0.0.1:0"]
 
 [reporter]
 from = "Mail Abuse <abuse@isp.test>"
 host = "mx.isp.test"
 smarthost = %q
-`, dir, filepath.Join(dir, "ca.pem"), r.Addr, smarthost)
+`, world.Desk.Addr)
 }
 
 // await waits for a state of the queue: `await held 1`, `await waiting 0`, or for
@@ -148,7 +135,7 @@ func reached(ctx context.Context, ts *testscript.TestScript, path string, args [
 // receive writes what the desk got to a file: `desk N FILE` for the Nth message,
 // `! desk` for nothing so far.
 func receive(ts *testscript.TestScript, neg bool, args []string) {
-	desk := ts.Value("world").(*world).desk
+	desk := ts.Value("world").(*testnet.Internet).Desk
 	if neg {
 		if n := len(desk.Messages()); n != 0 {
 			ts.Fatalf("the desk got %d messages", n)
@@ -166,7 +153,7 @@ func receive(ts *testscript.TestScript, neg bool, args []string) {
 
 // registry makes the registry fail or recover: `registry down`, `registry up`.
 func registry(ts *testscript.TestScript, _ bool, args []string) {
-	r := ts.Value("world").(*world).registry
+	r := ts.Value("world").(*testnet.Internet).Registry
 	switch args[0] {
 	case "down":
 		r.Fail(testnet.Down)

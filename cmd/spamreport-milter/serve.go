@@ -17,6 +17,7 @@ import (
 	"spamreport-milter/milter"
 	"spamreport-milter/queue"
 	"spamreport-milter/reporter"
+	"spamreport-milter/resolver"
 )
 
 // queueFile is the name of the store in the state directory.
@@ -45,6 +46,7 @@ the tag rules and contrib/postfix/README.md for where to stand.`
 type daemon struct {
 	store    *queue.Store
 	milter   *milter.Server
+	contacts *contact.Finder
 	reporter *reporter.Reporter
 }
 
@@ -88,7 +90,7 @@ func newDaemon(e *Env) (*daemon, error) {
 		store.Close()
 		return nil, &exitError{exConfig, err}
 	}
-	return &daemon{store: store, milter: m, reporter: reporter.New(rc, store, contacts)}, nil
+	return &daemon{store: store, milter: m, contacts: contacts, reporter: reporter.New(rc, store, contacts)}, nil
 }
 
 // otherFiles is how many files we have open besides the MTA's connections: the
@@ -112,8 +114,12 @@ func withinFiles(e *Env, sessions int) int {
 }
 
 func newContacts(e *Env, cache contact.Cache) (*contact.Finder, error) {
+	dns, err := resolver.New(e.Config.DNS)
+	if err != nil {
+		return nil, err
+	}
 	cc := e.Config.Contact
-	cc.Log, cc.Cache = e.Log, cache
+	cc.Log, cc.Cache, cc.DNS = e.Log, cache, dns
 	return contact.New(cc)
 }
 
@@ -129,6 +135,7 @@ func (d *daemon) serve(e *Env, listeners []net.Listener) error {
 		})
 	}
 	wg.Go(func() { d.reporter.Run(ctx) })
+	wg.Go(func() { d.contacts.Refresh(ctx) })
 	<-ctx.Done()
 	e.Log.Info("stopping", "drain", drainTime)
 	drain, cancel := context.WithTimeout(context.Background(), drainTime)

@@ -9,6 +9,7 @@ type settings struct {
 
 	Milter   milterSettings   `toml:"milter" means:"the MTA's side"`
 	Trace    traceSettings    `toml:"trace" means:"what is ours, and whom we believe"`
+	DNS      dnsSettings      `toml:"dns" means:"who answers questions about names"`
 	Contact  contactSettings  `toml:"contact" means:"where contacts are asked for"`
 	Reporter reporterSettings `toml:"reporter" means:"who complains, and through which relay"`
 }
@@ -39,10 +40,31 @@ type relaySettings struct {
 	Noted   string `toml:"noted" means:"when it was looked at and where that is known from"`
 }
 
+type dnsSettings struct {
+	Servers []string `toml:"servers" means:"DNS servers that are asked, ADDRESS or ADDRESS:PORT" absent:"those of /etc/resolv.conf"`
+}
+
 type contactSettings struct {
-	Bootstrap         string   `toml:"bootstrap" means:"directory with ipv4.json and ipv6.json of RFC 9224" absent:"copies built into the program"`
-	CAFile            string   `toml:"ca_file" means:"PEM file of the authorities that registries' certificates are checked against" absent:"the system's"`
-	PrivateRegistries []string `toml:"private_registries" means:"ADDRESS:PORT of registry servers on private addresses that may be asked, such as a mirror of your own"`
+	Sources           []string           `toml:"sources" means:"who is asked about an address: rdap, whois, abusix, origin (Team Cymru), ptr; each learns the address" absent:"all of them"`
+	Bootstrap         string             `toml:"bootstrap" means:"directory with ipv4.json and ipv6.json of RFC 9224, and possibly more" absent:"IANA's files, fetched daily, and copies built into the program"`
+	CAFile            string             `toml:"ca_file" means:"PEM file of the authorities that registries' certificates are checked against" absent:"the system's"`
+	PrivateRegistries []string           `toml:"private_registries" means:"ADDRESS:PORT of registry servers on private addresses that may be asked, such as a mirror of your own"`
+	Freemail          []string           `toml:"freemail" means:"domains where anybody gets a mailbox, besides those that the program knows"`
+	Override          []overrideSettings `toml:"override" means:"your own word on whom to write to; the narrowest counts"`
+	Form              []formSettings     `toml:"form" means:"desks that take complaints on a page only, besides those that the program knows"`
+}
+
+type overrideSettings struct {
+	For   string   `toml:"for" means:"an address, a network, AS64500, or a domain with all below it: the one looked up, or that of the mailbox a registry names"`
+	Mail  []string `toml:"mail,omitempty" means:"mailboxes to write to, at most three"`
+	Form  string   `toml:"form,omitempty" means:"https address of the page where a person complains"`
+	Never bool     `toml:"never,omitempty" means:"no complaint at all; of mail, form and never one is given"`
+	Note  string   `toml:"note,omitempty" means:"why, and since when; it stands in the reason of every complaint"`
+}
+
+type formSettings struct {
+	For string `toml:"for" means:"mailbox of the desk, or @domain for all at and below it"`
+	URL string `toml:"url" means:"https address of its page"`
 }
 
 type reporterSettings struct {

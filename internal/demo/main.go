@@ -164,7 +164,7 @@ func (s *stage) approve(ctx context.Context) error {
 	}
 	patience, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	got, err := s.desk.Wait(patience, 1)
+	got, err := s.world.Desk.Wait(patience, 1)
 	if err != nil {
 		return fmt.Errorf("the abuse desk got nothing: %w", err)
 	}

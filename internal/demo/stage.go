@@ -24,14 +24,13 @@ const binary = "bin/spamreport-milter"
 
 // stage is everything that runs during the story.
 type stage struct {
-	dir      string
-	config   string
-	logFile  string
-	registry *testnet.RDAP
-	desk     *testnet.SMTP
-	postfix  *testmta.Postfix
-	daemon   *exec.Cmd
-	exited   chan error
+	dir     string
+	config  string
+	logFile string
+	world   *testnet.Internet
+	postfix *testmta.Postfix
+	daemon  *exec.Cmd
+	exited  chan error
 }
 
 // raise starts the parts. On an error what was started is struck again.
@@ -52,7 +51,7 @@ func raise(ctx context.Context) (s *stage, err error) {
 	}
 	// Postfix relays our complaints to the desk, and is their smarthost too.
 	if s.postfix, err = testmta.Start(ctx, testmta.Options{
-		Relay:  s.desk.Addr,
+		Relay:  s.world.Desk.Addr,
 		MainCF: map[string]string{"relay_transport": "discard:"}, // mail to our users ends here
 	}); err != nil {
 		return s, err
@@ -64,41 +63,29 @@ func raise(ctx context.Context) (s *stage, err error) {
 	if err != nil {
 		return s, err
 	}
-	fmt.Printf("\n  registry (RDAP)  %s\n  abuse desk       %s\n  Postfix          %s\n", s.registry.URL, s.desk.Addr, s.postfix.Addr)
+	fmt.Printf("\n  registry (RDAP)  %s\n  abuse desk       %s\n  Postfix          %s\n", s.world.Registry.URL, s.world.Desk.Addr, s.postfix.Addr)
 	return s, s.postfix.Set(ctx, map[string]string{"smtpd_milters": milterAt, "milter_default_action": "accept"})
 }
 
-func (s *stage) playInternet() error {
-	ca, err := testnet.NewCA(s.dir)
-	if err != nil {
-		return err
+func (s *stage) playInternet() (err error) {
+	if s.world, err = testnet.Start(s.dir, zone); err == nil {
+		s.world.Registry.Add(networks()...)
 	}
-	if s.desk, err = testnet.StartSMTP(nil); err != nil {
-		return err
-	}
-	if s.registry, err = testnet.StartRDAP(ca); err != nil {
-		return err
-	}
-	s.registry.Add(networks()...)
-	return s.registry.WriteBootstrap(s.dir)
+	return err
 }
 
 func (s *stage) settings() string {
 	return fmt.Sprintf(`state_dir = %q
 
+%s
 [milter]
 listen = ["inet:127.0.0.1:0"]
-
-[contact]
-bootstrap = %q
-ca_file = %q
-private_registries = [%q]
 
 [reporter]
 from = "Mail Abuse <abuse@example.org>"
 host = "mx.example.org"
 smarthost = %q
-`, filepath.Join(s.dir, "state"), s.dir, filepath.Join(s.dir, "ca.pem"), s.registry.Addr, s.postfix.Addr)
+`, filepath.Join(s.dir, "state"), s.world.Settings(), s.postfix.Addr)
 }
 
 // serve starts the daemon and returns where its milter listens, as it says itself.
@@ -151,11 +138,8 @@ func (s *stage) strike() error {
 	if s.postfix != nil {
 		faults = append(faults, s.postfix.Stop())
 	}
-	if s.registry != nil {
-		faults = append(faults, s.registry.Close())
-	}
-	if s.desk != nil {
-		faults = append(faults, s.desk.Close())
+	if s.world != nil {
+		faults = append(faults, s.world.Close())
 	}
 	return errors.Join(append(faults, os.RemoveAll(s.dir))...)
 }

@@ -50,6 +50,12 @@ func networks() []testnet.Network {
 	}
 }
 
+// zone is what its DNS knows: desks take mail.
+const zone = `hosting.test. IN MX 10 mx.hosting.test.
+telecom.test. IN MX 10 mx.telecom.test.
+provider.test. IN MX 10 mx.provider.test.
+`
+
 const ordinary = "From: Anna <anna@friend.test>\r\nTo: user@example.org\r\nSubject: Sunday\r\n" +
 	"Date: Mon, 23 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@friend.test>\r\n\r\nShall we go for a walk?\r\n"
 

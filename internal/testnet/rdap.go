@@ -18,7 +18,7 @@ import (
 )
 
 // RDAP is a registry over HTTPS (RFC 9082): it answers ip/ADDRESS with the most
-// specific network added and entity/HANDLE with the entity added, else with 404.
+// specific network added and other paths with what was added for them, else with 404.
 type RDAP struct {
 	URL  string // base URL with a final slash, as in a bootstrap file
 	Addr string // host:port
@@ -26,7 +26,7 @@ type RDAP struct {
 	server   *http.Server
 	mu       sync.Mutex
 	networks []Network
-	entities map[string][]byte
+	paths    map[string][]byte
 	failure  Failure
 	requests []string
 }
@@ -51,7 +51,7 @@ func StartRDAP(ca *CA) (*RDAP, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for RDAP: %w", err)
 	}
-	r := &RDAP{URL: "https://" + l.Addr().String() + "/rdap/", Addr: l.Addr().String(), entities: map[string][]byte{}}
+	r := &RDAP{URL: "https://" + l.Addr().String() + "/rdap/", Addr: l.Addr().String(), paths: map[string][]byte{}}
 	r.server = &http.Server{
 		Handler: r, TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0),
 		ReadHeaderTimeout: time.Minute,
@@ -71,11 +71,11 @@ func (r *RDAP) Add(networks ...Network) {
 	r.networks = append(r.networks, networks...)
 }
 
-// AddEntity gives the answer for an entity's handle.
-func (r *RDAP) AddEntity(handle string, body []byte) {
+// AddPath gives the answer for another path: "entity/HANDLE", "autnum/64500".
+func (r *RDAP) AddPath(path string, body []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.entities[handle] = body
+	r.paths[path] = body
 }
 
 // Fail spoils every following answer until Recover.
@@ -134,10 +134,10 @@ func (r *RDAP) find(path string) (body []byte, redirect string, f Failure) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.requests = append(r.requests, path)
-	if handle, ok := strings.CutPrefix(path, "entity/"); ok {
-		return r.entities[handle], "", r.failure
+	text, ok := strings.CutPrefix(path, "ip/")
+	if !ok {
+		return r.paths[path], "", r.failure
 	}
-	text, _ := strings.CutPrefix(path, "ip/")
 	bits := -1
 	for _, n := range r.networks {
 		if holds(n.Prefix, text) && n.Prefix.Bits() >= bits {

@@ -52,7 +52,7 @@ func TestRDAPLongestPrefixAnswers(t *testing.T) {
 	r, c := startRDAP(t)
 	r.Add(APNIC(netip.MustParsePrefix("62.1.0.0/16"), "NARROW", "narrow@isp.test"),
 		Network{Prefix: netip.MustParsePrefix("62.2.0.0/16"), Redirect: r.URL + "ip/62.1.0.1?"})
-	r.AddEntity("H-1", []byte(`{"handle":"H-1"}`))
+	r.AddPath("entity/H-1", []byte(`{"handle":"H-1"}`))
 	for path, want := range map[string]string{
 		"ip/62.1.2.3": "narrow@isp.test", "ip/62.1.0.0/16": "narrow@isp.test", "ip/62.3.0.1": "wide@isp.test",
 		"ip/62.0.0.0/8": "wide@isp.test", "ip/62.2.0.1": "narrow@isp.test", "entity/H-1": "H-1",
