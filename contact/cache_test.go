@@ -125,7 +125,7 @@ func TestBrokenCacheCostsOnlyQuestions(t *testing.T) {
 
 // TestBurstAsksEachNetworkOnce looks up many sources in few networks at a time.
 func TestBurstAsksEachNetworkOnce(t *testing.T) {
-	const networks, sources = 10, 50
+	const networks, sources = 50, 200
 	w := newWorld(t)
 	w.config.Cache = &shelf{}
 	for n := range networks {

@@ -64,7 +64,7 @@ var errUnregistered = errors.New("not a domain that somebody registered, but a p
 
 // hosts are the addresses of the domain's servers that are to be looked up.
 func (w *walk) hosts() []netip.Addr {
-	if w.override() != nil {
+	if w.ruled != nil {
 		return nil
 	}
 	for _, s := range w.steps {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"spamreport-milter/internal/testnet"
+	"spamreport-milter/resolver"
 )
 
 // world is a registry on loopback and a Finder that asks it.
@@ -53,6 +54,49 @@ func (w *world) registry(t *testing.T) *testnet.RDAP {
 	host, _, _ := strings.Cut(strings.TrimPrefix(r.URL, "https://"), "/")
 	w.config.AllowPrivate = append(w.config.AllowPrivate, netip.MustParseAddrPort(host))
 	return r
+}
+
+// asks lets the Finder ask DNS, which knows the zone besides the desks that take mail.
+func (w *world) asks(t *testing.T, zone string) *testnet.DNS {
+	t.Helper()
+	d, err := testnet.StartDNS("isp.test. MX 10 mx.isp.test.\nwhois.test. MX 10 mx.isp.test.\n" + zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	if w.config.DNS, err = resolver.New(resolver.Config{Servers: []string{d.Addr}, Now: w.clock}); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// port43 starts the WHOIS server of a registry, the one that RDAP is asked of; hosts
+// are others that answers refer to.
+func (w *world) port43(t *testing.T, registry string, hosts ...string) *testnet.WHOIS {
+	t.Helper()
+	s, err := testnet.StartWHOIS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	w.config.AllowPrivate = append(w.config.AllowPrivate, netip.MustParseAddrPort(s.Addr))
+	entries := []string{fmt.Sprintf(`[[%q],["whois://%s"]]`, registry, s.Addr)}
+	for _, h := range hosts {
+		entries = append(entries, fmt.Sprintf(`[[%q],["whois://%s"]]`, h, s.Addr))
+	}
+	w.file(t, "whois.json", fmt.Sprintf(`{"services":[%s]}`, strings.Join(entries, ",")))
+	if registryByName(registry).kind == rir {
+		w.file(t, "nir.json", fmt.Sprintf(`{"services":[[[%q],[%q]]]}`, registry, w.URL))
+	}
+	return s
+}
+
+// file writes one of the bootstrap files.
+func (w *world) file(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (w *world) clock() time.Time {
@@ -195,9 +239,7 @@ func TestLookupDescendsToTheNationalRegistry(t *testing.T) {
 	w.Add(testnet.Network{Prefix: prefix("133.1.0.0/16"), Body: []byte(jpnicOnly)})
 	national.Add(testnet.APNIC(prefix("133.1.2.0/24"), "MEMBER", "abuse@member.test"))
 	nir := fmt.Sprintf(`{"services":[[["jpnic"],[%q]]]}`, national.URL)
-	if err := os.WriteFile(filepath.Join(w.dir, "nir.json"), []byte(nir), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	w.file(t, "nir.json", nir)
 	f := w.finder(t)
 	if a := lookup(t, f, "133.1.2.3"); addresses(a) != "abuse@member.test" || a.Network.String() != "133.1.2.0/24" {
 		t.Errorf("%q for %s: %s", addresses(a), a.Network, a.Reason)

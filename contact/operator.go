@@ -210,7 +210,7 @@ func (w *walk) obey(o *Override) {
 	for _, v := range w.taken {
 		v.taken, v.reason = false, why+" goes first"
 	}
-	w.taken, w.contacts, w.outcome, w.reason = nil, nil, Found, why
+	w.ruled, w.taken, w.contacts, w.outcome, w.reason = o, nil, nil, Found, why
 	c := Contact{Source: "operator", Role: "override", Scope: ScopeNetwork, Confidence: High, Form: o.Form}
 	if w.domain != "" {
 		c.Scope = ScopeDomain

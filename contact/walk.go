@@ -46,6 +46,7 @@ type view struct {
 	facts
 	network  Network
 	taken    []*verdict // the main one first
+	ruled    *Override  // the operator's word, which ends the walk
 	contacts []Contact
 	outcome  Outcome
 	reason   string

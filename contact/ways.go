@@ -23,7 +23,7 @@ func (w *walk) open() []question {
 		list = append(list, w.origin())
 	}
 	switch {
-	case w.override() != nil:
+	case w.ruled != nil:
 		return list
 	case w.domain != "":
 		return append(list, w.openDomain()...)
