@@ -113,7 +113,7 @@ func unique(list []Contact) []Contact {
 // free reports whether the domain is that of a provider where anybody gets a
 // mailbox.
 func (w *walk) free() bool {
-	return w.domain != "" && (isFreemail(w.domain) || w.rules.freemail(w.domain))
+	return w.domain != "" && !w.recorded && (isFreemail(w.domain) || w.rules.freemail(w.domain))
 }
 
 // toProvider takes the mailbox that RFC 2142 §4 names: behind the address of a

@@ -74,7 +74,7 @@ func TestSamples(t *testing.T) {
 	for _, s := range samples(t) {
 		t.Run(s.source+"/"+s.ID, func(t *testing.T) {
 			addr, _ := netip.ParseAddr(s.Query) // the zero Addr for what is not about an address
-			got := Decide(addr, recorded(t, s.source, s.raw()))
+			got := DecideRecorded(addr, "", recorded(t, s.source, s.raw())[0])
 			if len(s.Expect) == 0 && len(got.Contacts) > 0 {
 				t.Errorf("took %v, want none", got.Contacts)
 			}

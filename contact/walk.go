@@ -23,12 +23,13 @@ const (
 // walk is the way from question to question, replayed from the evidence. What was
 // asked and answered is kept in steps; all else follows from them.
 type walk struct {
-	addr    netip.Addr
-	domain  string
-	special string
-	asked   map[question]bool
-	steps   []step
-	unread  []Evidence // what no question led to
+	addr     netip.Addr
+	domain   string
+	special  string
+	recorded bool // one answer is read for what it says, whatever would be asked
+	asked    map[question]bool
+	steps    []step
+	unread   []Evidence // what no question led to
 	view
 }
 
@@ -78,11 +79,17 @@ type failed struct {
 // nothing else: stored evidence gives the same answer again, octet for octet.
 // What it writes into the Candidates and, for an answer that cannot be read, the
 // Error of the evidence replaces what stood there.
-//
-// With the zero Addr it reads one recorded answer for itself, whatever object of
-// RDAP or WHOIS that is about.
 func Decide(addr netip.Addr, evidence []Evidence) Answer {
 	return newWalk(addr, "").replay(evidence)
+}
+
+// DecideRecorded makes the answer from one recorded answer. It is about the address
+// or the domain given; with the zero Addr and no domain it is taken for what it
+// says, whatever object of RDAP or WHOIS that is about.
+func DecideRecorded(addr netip.Addr, domain string, ev Evidence) Answer {
+	w := newWalk(addr, domain)
+	w.recorded = true
+	return w.replay([]Evidence{ev})
 }
 
 func newWalk(addr netip.Addr, domain string) *walk {

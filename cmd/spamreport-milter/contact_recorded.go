@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -29,15 +28,15 @@ func (c *ContactCmd) decideOne(e *Env) error {
 	if len(c.Subjects) > 2 {
 		return &exitError{exUsage, errors.New("--from-file takes one file, and at most one address or domain that it is about")}
 	}
-	subjects, err := parseSubjects(c.Subjects[1:])
+	s, err := recordedSubject(strings.Join(c.Subjects[1:], ""))
 	if err != nil {
-		return err
+		return &exitError{exUsage, err}
 	}
 	raw, err := readRecorded(e.Stdin, c.Subjects[0])
 	if err != nil {
 		return &exitError{exNoInput, err}
 	}
-	answer, err := decideRecorded(append(subjects, subject{})[0], c.FromFile, "", raw)
+	answer, err := decideRecorded(s, c.FromFile, "", raw)
 	if err != nil {
 		return &exitError{exUsage, err}
 	}
@@ -55,10 +54,7 @@ func decideRecorded(s subject, kind, server string, raw []byte) (contact.Answer,
 	if err != nil {
 		return contact.Answer{}, err
 	}
-	if s.domain != "" {
-		return contact.DecideDomain(s.domain, []contact.Evidence{ev}, nil), nil
-	}
-	return contact.Decide(s.addr, []contact.Evidence{ev}), nil
+	return contact.DecideRecorded(s.addr, s.domain, ev), nil
 }
 
 func readRecorded(stdin io.Reader, name string) ([]byte, error) {
@@ -129,7 +125,7 @@ func (c *ContactCmd) decideLine(w io.Writer, line []byte) error {
 	if err := json.Unmarshal(line, &r); err != nil {
 		return err
 	}
-	s, err := r.subject()
+	s, err := recordedSubject(r.About)
 	if err != nil {
 		return err
 	}
@@ -146,20 +142,17 @@ func (c *ContactCmd) decideLine(w io.Writer, line []byte) error {
 	return nil
 }
 
-// subject is the address or domain that the line names; none for anything else,
-// such as the AS number that an answer was recorded for.
-func (r *recorded) subject() (subject, error) {
-	if r.About == "" {
+// recordedSubject is the address or domain that an answer was recorded for. An AS
+// number or a handle, which has neither dot nor colon, is taken on trust.
+func recordedSubject(about string) (subject, error) {
+	if !strings.ContainsAny(about, ".:") {
 		return subject{}, nil
 	}
-	if a, err := netip.ParseAddr(r.About); err == nil {
-		return subject{addr: a}, nil
-	}
-	domain, err := contact.Domain(r.About)
+	list, err := parseSubjects([]string{about})
 	if err != nil {
-		return subject{}, fmt.Errorf("about %q: %w", r.About, err)
+		return subject{}, err
 	}
-	return subject{domain: domain}, nil
+	return list[0], nil
 }
 
 // raw is the answer as it came: text is a JSON string, RDAP stands there itself.
