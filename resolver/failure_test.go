@@ -103,6 +103,7 @@ func TestNobodyAnswers(t *testing.T) {
 		"silence":  {testnet.Drop, nil, true, "no answer in time"},
 		"SERVFAIL": {testnet.ServFail, nil, false, "SERVFAIL"},
 		"REFUSED":  {0, refused, false, "must be told to answer"},
+		"header":   {0, with(func(q, m *dns.Msg) { m.Answer, m.Question, m.Rcode = nil, nil, dns.RcodeRefused }), false, "REFUSED"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
