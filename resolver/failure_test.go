@@ -146,7 +146,7 @@ func TestServerIsDown(t *testing.T) {
 		t.Errorf("%+v, %v", a, err)
 	}
 	r = client(t, resolver.Config{Timeout: 5 * time.Second}, down)
-	if _, err := r.Query(t.Context(), "host.isp.test", dns.TypeA); !resolver.Temporary(err) {
+	if _, err := r.Query(t.Context(), "host.isp.test", dns.TypeA); !resolver.Temporary(err) || !strings.Contains(err.Error(), "see that a DNS server runs") {
 		t.Errorf("%v, want a temporary error", err)
 	}
 }

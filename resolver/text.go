@@ -87,7 +87,7 @@ func parseLine(l string) (dns.RR, error) {
 		return nil, errForeignText
 	}
 	rr, _, err = dns.UnpackRR(wire[:n], 0)
-	if err != nil || rr.Header().Rdlength == 0 {
+	if err != nil {
 		return nil, errForeignText
 	}
 	return rr, nil
