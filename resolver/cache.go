@@ -57,7 +57,8 @@ func (c *cache) get(q question, now time.Time) (Answer, error, bool) {
 }
 
 // put keeps an answer for its TTL, a failure for a short while: so that mail
-// with many names of one broken zone does not ask for each again and again.
+// that names one broken domain many times does not wait for it each time. There
+// is none for q yet: only who found none asked.
 func (c *cache) put(q question, a Answer, err error, now time.Time) {
 	ttl := a.TTL
 	if err != nil {
@@ -65,9 +66,6 @@ func (c *cache) put(q question, a Answer, err error, now time.Time) {
 	}
 	if ttl <= 0 || len(a.Text) > maxCachedText {
 		return
-	}
-	if e, ok := c.entries[q]; ok {
-		c.remove(e)
 	}
 	c.entries[q] = c.order.PushFront(&entry{q, a, err, now.Add(ttl)})
 	if c.order.Len() > c.limit {

@@ -22,6 +22,7 @@ func (c *clock) Now() time.Time { return time.Unix(1e9, c.ahead.Load()) }
 const ttlZone = `
 test.               30 IN SOA ns.test. a.test. 1 1 1 1 60
 long.test.      900000 IN SOA ns.test. a.test. 1 1 1 1 900000
+brief.test.        900 IN SOA ns.test. a.test. 1 1 1 1 40
 a.test.            300 IN A   192.0.2.1
 a.test.            200 IN A   192.0.2.2
 short.test.          0 IN A   192.0.2.1
@@ -47,7 +48,8 @@ func TestCacheTTL(t *testing.T) {
 		{"a.test", dns.TypeTXT, 0, 30 * time.Second}, // NODATA: the SOA's own TTL
 		{"none.test", dns.TypeA, 0, 30 * time.Second},
 		{"none.long.test", dns.TypeA, 0, time.Hour},
-		{"island", dns.TypeTXT, 0, 0}, // no SOA
+		{"none.brief.test", dns.TypeA, 0, 40 * time.Second}, // its minimum
+		{"island", dns.TypeTXT, 0, 0},                       // no SOA
 		{"fail.test", dns.TypeA, testnet.ServFail, 5 * time.Second},
 	} {
 		t.Run(c.name+" "+dns.TypeToString[c.qtype], func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"syscall"
 
 	"github.com/miekg/dns"
 )
@@ -26,6 +27,8 @@ func temporary(q question, server string, err error) *net.DNSError {
 		text = "the question was cancelled"
 	case timeout:
 		text = "no answer in time; the server may be down or out of reach, ask again later"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		text = "connection refused; see that a DNS server runs at this address"
 	}
 	f := failure(q, server, text)
 	f.UnwrapErr, f.IsTimeout, f.IsTemporary = err, timeout, true

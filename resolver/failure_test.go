@@ -103,6 +103,7 @@ func TestNobodyAnswers(t *testing.T) {
 		"silence":  {testnet.Drop, nil, true, "no answer in time"},
 		"SERVFAIL": {testnet.ServFail, nil, false, "SERVFAIL"},
 		"REFUSED":  {0, refused, false, "must be told to answer"},
+		"header":   {0, with(func(q, m *dns.Msg) { m.Answer, m.Question, m.Rcode = nil, nil, dns.RcodeRefused }), false, "REFUSED"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -145,7 +146,7 @@ func TestServerIsDown(t *testing.T) {
 		t.Errorf("%+v, %v", a, err)
 	}
 	r = client(t, resolver.Config{Timeout: 5 * time.Second}, down)
-	if _, err := r.Query(t.Context(), "host.isp.test", dns.TypeA); !resolver.Temporary(err) {
+	if _, err := r.Query(t.Context(), "host.isp.test", dns.TypeA); !resolver.Temporary(err) || !strings.Contains(err.Error(), "see that a DNS server runs") {
 		t.Errorf("%v, want a temporary error", err)
 	}
 }

@@ -30,6 +30,7 @@ func FuzzParseAnswer(f *testing.F) {
 	for _, text := range evidence {
 		f.Add(text)
 	}
+	f.Add("; d.test. IN TXT NOERROR\nd.test.\tIN\tTXT\t\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		a, err := ParseAnswer(text)
 		if err != nil {
@@ -41,6 +42,9 @@ func FuzzParseAnswer(f *testing.F) {
 		for _, rr := range a.Records {
 			if rr.Header().Rrtype != a.Type {
 				t.Fatalf("a record of type %v in an answer to %v", rr.Header().Rrtype, a.Type)
+			}
+			if txt, ok := rr.(*dns.TXT); ok && len(txt.Txt) == 0 {
+				t.Fatal("a TXT record without strings")
 			}
 		}
 		for _, name := range names(a) {

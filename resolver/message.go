@@ -45,7 +45,7 @@ func positiveTTL(rrs []dns.RR) time.Duration {
 // record says that came along. Without one nothing may be kept.
 func negativeTTL(m *dns.Msg) time.Duration {
 	for _, rr := range m.Ns {
-		if soa, ok := rr.(*dns.SOA); ok && soa.Hdr.Class == dns.ClassINET {
+		if soa, ok := rr.(*dns.SOA); ok {
 			ttl := time.Duration(min(soa.Hdr.Ttl, soa.Minttl)) * time.Second
 			return min(max(ttl, minTTL), maxNegative)
 		}
@@ -83,7 +83,7 @@ func newAnswer(q question, section []dns.RR, nxdomain bool) (Answer, error) {
 	return a, a.describe(aliases)
 }
 
-// at finds the records of one name. Where there are some of the type, no alias counts.
+// at finds the records of one name, and the name that it is an alias of.
 func at(section []dns.RR, name string, qtype uint16) (records []dns.RR, alias *dns.CNAME, err error) {
 	for _, rr := range section {
 		h := rr.Header()
@@ -98,9 +98,6 @@ func at(section []dns.RR, name string, qtype uint16) (records []dns.RR, alias *d
 			}
 			alias = c
 		}
-	}
-	if len(records) > 0 {
-		err = nil
 	}
 	return records, alias, err
 }

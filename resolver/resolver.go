@@ -107,10 +107,6 @@ func (r *Resolver) Query(ctx context.Context, name string, qtype uint16) (Answer
 		r.mu.Unlock()
 		return a, err
 	}
-	if ctx.Err() != nil {
-		r.mu.Unlock()
-		return Answer{}, temporary(q, "", ctx.Err())
-	}
 	f := r.flights[q]
 	if f == nil {
 		f = r.start(q)

@@ -17,18 +17,21 @@ import (
 
 const zone = `
 isp.test.        3600 IN SOA   ns.isp.test. admin.isp.test. 1 7200 3600 1209600 60
-isp.test.             IN MX    20 mx2.isp.test.
+isp.test.             IN MX    20 MX2.isp.test.
 isp.test.             IN MX    10 mx1.isp.test.
 isp.test.             IN TXT   "v=spf1 " "-all"
 isp.test.             IN TXT   "\226\130\172 \"\\;\""
 null.isp.test.        IN MX    0 .
+both.isp.test.        IN MX    0 .
+both.isp.test.        IN MX    0 mx1.isp.test.
+six.isp.test.         IN AAAA  2001:db8::6
 odd.isp.test.         IN MX    10 bad\032host.isp.test.
 odd.isp.test.         IN MX    20 mx1.isp.test.
 host.isp.test.        IN A     192.0.2.2
 host.isp.test.        IN A     192.0.2.1
 host.isp.test.        IN AAAA  2001:db8::1
 big.isp.test.         IN TXT   "BIG"
-alias.isp.test.       IN CNAME host.isp.test.
+alias.isp.test.       IN CNAME Host.ISP.test.
 gone.isp.test.        IN CNAME nobody.isp.test.
 bare.isp.test.        IN CNAME null.isp.test.
 loop.isp.test.        IN CNAME pool.isp.test.
@@ -98,6 +101,7 @@ func TestAnswers(t *testing.T) {
 		{"gone.isp.test", dns.TypeA, "; gone.isp.test. IN A NXDOMAIN\ngone.isp.test.\tIN\tCNAME\tnobody.isp.test.\n"},
 		{"bare.isp.test", dns.TypeA, "; bare.isp.test. IN A NOERROR\nbare.isp.test.\tIN\tCNAME\tnull.isp.test.\n"},
 		{"bücher。test", dns.TypeA, "; xn--bcher-kva.test. IN A NOERROR\nxn--bcher-kva.test.\tIN\tA\t192.0.2.3\n"},
+		{"isp.test", dns.TypeMX, "; isp.test. IN MX NOERROR\nisp.test.\tIN\tMX\t10 mx1.isp.test.\nisp.test.\tIN\tMX\t20 mx2.isp.test.\n"},
 		{"_DMARC.isp.test", dns.TypeTXT, "; _dmarc.isp.test. IN TXT NOERROR\n_dmarc.isp.test.\tIN\tTXT\t\"v=DMARC1\"\n"},
 		{"isp.test", dns.TypeSOA, "; isp.test. IN SOA NOERROR\nisp.test.\tIN\tSOA\tns.isp.test. admin.isp.test. 1 7200 3600 1209600 60\n"},
 		{"loop.isp.test", dns.TypeA, "circle"},
@@ -190,8 +194,13 @@ func TestParseAnswerRefuses(t *testing.T) {
 		"a generator":       {"a.test.\tIN\tA\t192.0.2.1", "$GENERATE 1-65535 a.test. IN A 192.0.2.1"},
 		"an origin":         {"a.test.\tIN\tA\t192.0.2.1", "$ORIGIN test."},
 		"no record data":    {"\t192.0.2.2", ""},
+		"no strings":        {`""`, ""},
 		"too much":          {"2\n", "2\n" + strings.Repeat("a.test.\tIN\tA\t192.0.2.3\n", 4000)},
 	} {
+		good := good
+		if name == "no strings" {
+			good = "; a.test. IN TXT NOERROR\na.test.\tIN\tTXT\t\"\"\n"
+		}
 		text := strings.Replace(good, change[0], change[1], 1)
 		if a, err := resolver.ParseAnswer(text); text == good || err == nil {
 			t.Errorf("%s: taken as %+v", name, a)

@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,11 +74,15 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// TestRotate: each question goes to the next server first.
-func TestRotate(t *testing.T) {
+// TestOptions: each question goes to the next server first, and no server is
+// waited for longer than resolv.conf says, though there is a minute in all.
+func TestOptions(t *testing.T) {
 	var servers []*testnet.DNS
-	r := &Resolver{rotate: true, attempts: 1, timeout: 5 * time.Second, patience: time.Second,
-		now: time.Now, cache: newCache(0), flights: map[question]*flight{}}
+	r, err := New(Config{ResolvConf: confFile(t, "nameserver 192.0.2.1\noptions rotate attempts:1"), Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.servers, r.patience = nil, 200*time.Millisecond
 	for range 3 {
 		d, err := testnet.StartDNS("a.test. IN A 192.0.2.1\n")
 		if err != nil {
@@ -94,6 +99,46 @@ func TestRotate(t *testing.T) {
 	for i, d := range servers {
 		if q := d.Queries(); len(q) != 2 {
 			t.Errorf("server %d was asked %q, want two of six", i, q)
+		}
+	}
+	servers[0].Fail("b.test", testnet.Drop)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	if a, err := r.Query(ctx, "b.test", dns.TypeA); err != nil || a.Server != servers[1].Addr {
+		t.Errorf("%+v, %v, want the second server's answer", a, err)
+	}
+}
+
+// TestResponse: messages that no server's library would write.
+func TestResponse(t *testing.T) {
+	query := new(dns.Msg).SetQuestion("a.test.", dns.TypeA)
+	m := new(dns.Msg).SetReply(query)
+	rr, err := dns.NewRR("a.test. 60 IN A 192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Answer = []dns.RR{rr, rr}
+	whole, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := dns.Len(rr)
+	for name, c := range map[string]struct {
+		cut  int // octets off the end
+		tc   byte
+		want error
+	}{
+		"whole":                       {0, 0, nil},
+		"cut between records":         {second, 0, errMalformed},
+		"cut in a record":             {3, 0, errMalformed},
+		"cut in a record and says so": {3, 2, nil}, // goes on over TCP
+		"cut in the question":         {len(whole) - 15, 0, errMismatch},
+		"cut in the header":           {len(whole) - 5, 0, errMismatch},
+	} {
+		wire := slices.Clone(whole[:len(whole)-c.cut])
+		wire[2] |= c.tc
+		if _, err := response(query, wire); err != c.want {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
 }

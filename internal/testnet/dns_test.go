@@ -1,7 +1,9 @@
 package testnet
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ const zone = `
 host.isp.test.   IN A     192.0.2.1
 host.isp.test.   IN A     192.0.2.2
 alias.isp.test.  IN CNAME host.isp.test.
+net.test.        IN SOA   ns.net.test. admin.net.test. 1 7200 3600 1209600 60
 `
 
 func exchange(network, addr, name string) (*dns.Msg, error) {
@@ -72,9 +75,45 @@ func TestDNSFailures(t *testing.T) {
 	if m, err := exchange("tcp", d.Addr, name); err != nil || m.Truncated || len(m.Answer) != 2 {
 		t.Errorf("truncated, over TCP: %v %v", m, err)
 	}
+	d.Rewrite(name, func(q, m *dns.Msg) []*dns.Msg { return []*dns.Msg{new(dns.Msg).SetRcode(q, dns.RcodeRefused)} })
+	if m, err := exchange("udp", d.Addr, name); err != nil || m.Rcode != dns.RcodeRefused {
+		t.Errorf("rewritten: %v %v", m, err)
+	}
 	d.Recover()
 	if m, err := exchange("udp", d.Addr, name); err != nil || len(m.Answer) != 2 {
 		t.Errorf("after recovery: %v %v", m, err)
+	}
+}
+
+// TestDNSSize: what the client does not take over UDP is cut, and says so.
+func TestDNSSize(t *testing.T) {
+	var zone strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&zone, "host.isp.test. IN A 192.0.2.%d\n", i)
+	}
+	d, err := StartDNS(zone.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for network, cut := range map[string]bool{"udp": true, "tcp": false} {
+		m, err := exchange(network, d.Addr, "host.isp.test.")
+		if err != nil || m.Truncated != cut || (len(m.Answer) == 60) == cut {
+			t.Errorf("%s: %v %v", network, m, err)
+		}
+	}
+	q := new(dns.Msg).SetQuestion("host.isp.test.", dns.TypeA).SetEdns0(1232, false)
+	if m, err := dns.Exchange(q, d.Addr); err != nil || m.Truncated || len(m.Answer) != 60 || m.IsEdns0() == nil {
+		t.Errorf("EDNS0: %v %v", m, err)
+	}
+}
+
+func TestDNSNegativeAnswersHaveTheZonesSOA(t *testing.T) {
+	d := startDNS(t)
+	for name, want := range map[string]int{"no.net.test.": 1, "net.test.": 1, "no.isp.test.": 0} {
+		if m, err := exchange("udp", d.Addr, name); err != nil || len(m.Ns) != want {
+			t.Errorf("%s: %v %v, want %d SOA records", name, m, err, want)
+		}
 	}
 }
 
