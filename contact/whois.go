@@ -170,6 +170,3 @@ func (w *whois) registry(server string) string {
 }
 
 func notHost(c rune) bool { return notLDH(c) && c != '.' }
-
-// whoisRefusal is replaced by the helper's.
-func whoisRefusal(server string, raw []byte) string { return "" }
