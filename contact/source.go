@@ -65,6 +65,8 @@ type reading struct {
 	none      bool   // the registry says itself that there is no abuse contact
 	entity    string // URL of the abuse entity, when that stands there without a mailbox
 	parent    string // URL of the network around this one
+	referral  string // host of the server of port 43 that the answer sends on to
+	ask       string // text to ask the same server of port 43 next
 }
 
 // mention is an address in an answer, as it stands there.
