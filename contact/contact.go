@@ -50,6 +50,7 @@ const (
 	NoAbuseRole Outcome = "no-abuse-role" // the registry names people, but none for abuse
 	NIRDescend  Outcome = "nir-descend"   // only a national registry knows, and it did not say
 	Referral    Outcome = "referral"      // another regional registry knows, and it did not say
+	Obfuscated  Outcome = "obfuscated"    // the contact is written in another way than a mailbox; nothing is guessed
 	Unreachable Outcome = "unreachable"   // a registry failed; asking again may help
 	Never       Outcome = "never"         // the operator wants no complaint about it
 	Special     Outcome = "special"       // not an address of the public Internet; nobody was asked

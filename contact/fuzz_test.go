@@ -74,7 +74,7 @@ func checkTaken(t *testing.T, a *Answer) {
 func resolve(t *testing.T, raw []byte, pointer, address string) any {
 	if number, ok := strings.CutPrefix(pointer, "line "); ok {
 		n, err := strconv.Atoi(number)
-		lines := strings.Split(strings.ToValidUTF8(string(raw), ""), "\n")
+		lines := strings.Split(whoisText(raw), "\n")
 		if err != nil || n > len(lines) || !strings.Contains(lines[n-1], address) {
 			return nil
 		}

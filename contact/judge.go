@@ -3,6 +3,7 @@ package contact
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -197,15 +198,24 @@ func (j *judgement) conclude(list []verdict, taken []*verdict) {
 		j.reason = fmt.Sprintf("%s has transferred %s to %s, and nothing of %s names an abuse mailbox", who, j.subject(), j.refer.title, j.refer.title)
 	case j.unfit != "":
 		j.outcome, j.reason = NoContact, who+": "+j.unfit
+	case first < 0 && j.class == "domain" && j.reading.referral != "":
+		j.outcome = Referral
+		j.reason = fmt.Sprintf("%s sends on to %s for %s, and nothing of it names an abuse mailbox", who, j.reading.referral, j.subject())
 	case first < 0 && j.none:
 		j.outcome, j.reason = NoContact, fmt.Sprintf("%s says that no abuse contact is registered for %s", who, j.subject())
 	case first < 0:
 		j.outcome, j.reason = NoAbuseRole, fmt.Sprintf("%s names no abuse mailbox for %s", who, j.subject())
 	default:
 		j.outcome = NoContact
+		if obfuscated.MatchString(list[first].text) {
+			j.outcome = Obfuscated
+		}
 		j.reason = fmt.Sprintf("%s names %q for %s: %s", who, tame(list[first].text, 80), j.subject(), list[first].reason)
 	}
 }
+
+// obfuscated is a mailbox that is written for people, to keep it from programs.
+var obfuscated = regexp.MustCompile(`(?i)\S ?[\[({< ]+at[\])}> ]+\S`)
 
 // title is the registry for people.
 func (j *judgement) title() string {

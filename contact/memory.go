@@ -19,10 +19,10 @@ const (
 // surely is the most specific one for. These spans lie apart.
 type memory struct {
 	mu    sync.Mutex
-	spans []span // by first address
+	spans []remembered // by first address
 }
 
-type span struct {
+type remembered struct {
 	netipx.IPRange
 	answer *Answer
 	until  time.Time
@@ -32,7 +32,7 @@ type span struct {
 func (m *memory) find(addr netip.Addr, now time.Time) *Answer {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	i, exact := slices.BinarySearchFunc(m.spans, addr, func(s span, a netip.Addr) int { return s.From().Compare(a) })
+	i, exact := slices.BinarySearchFunc(m.spans, addr, func(s remembered, a netip.Addr) int { return s.From().Compare(a) })
 	if !exact {
 		i--
 	}
@@ -54,7 +54,7 @@ func (m *memory) keep(r netipx.IPRange, answer *Answer, now time.Time) {
 	if answer.Expires.Before(until) {
 		until = answer.Expires
 	}
-	m.spans = slices.Insert(m.spans, i, span{r, answer, until})
+	m.spans = slices.Insert(m.spans, i, remembered{r, answer, until})
 }
 
 // drop forgets all that overlaps with a range.
@@ -66,7 +66,7 @@ func (m *memory) drop(r netipx.IPRange) {
 
 // forget must be called with mu held. It returns where r belongs.
 func (m *memory) forget(r netipx.IPRange) int {
-	i, _ := slices.BinarySearchFunc(m.spans, r.From(), func(s span, a netip.Addr) int { return s.To().Compare(a) })
+	i, _ := slices.BinarySearchFunc(m.spans, r.From(), func(s remembered, a netip.Addr) int { return s.To().Compare(a) })
 	j := i
 	for j < len(m.spans) && m.spans[j].From().Compare(r.To()) <= 0 {
 		j++

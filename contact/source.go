@@ -99,8 +99,8 @@ type reading struct {
 	none      bool   // the registry says itself that there is no abuse contact
 	entity    string // URL of the abuse entity, when that stands there without a mailbox
 	parent    string // URL of the network around this one
-	ask       string // text to ask the same WHOIS server next
-	referral  string // host of a WHOIS server that knows more
+	referral  string // host of the server of port 43 that the answer sends on to
+	ask       string // text to ask the same server of port 43 next
 
 	first, last uint32       // of a block of AS numbers
 	origins     []uint32     // AS numbers that announce the network

@@ -2,6 +2,7 @@ package contact
 
 import (
 	"cmp"
+	"errors"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -40,6 +41,7 @@ type step struct {
 	reading *reading // nil where there is no readable answer
 	results []verdict
 	reason  string // what came of the answer as a whole
+	unknown bool   // the server says that it has no entry
 }
 
 // view is what the steps so far say together.
@@ -129,14 +131,23 @@ func (w *walk) take(q question, ev Evidence) {
 	s.ev.Candidates = nil
 	if ev.Status == StatusOK {
 		s.ev.Error = ""
-		rd, err := sources[ev.Source].read(ev.Server, ev.Raw)
-		if err != nil {
-			s.ev.Error = err.Error()
-		}
-		s.reading = rd
+		s.read()
 	}
 	w.steps = append(w.steps, s)
 	w.settle()
+}
+
+// read reads the answer. A contact that WHOIS was asked for by its handle speaks
+// for the network that named it.
+func (s *step) read() {
+	rd, err := sources[s.ev.Source].read(s.ev.Server, s.ev.Raw)
+	if err != nil {
+		s.ev.Error, s.unknown = err.Error(), errors.Is(err, errNoMatch)
+		return
+	}
+	if s.reading = rd; s.text != "" && rd.class == "entity" {
+		s.part = partEntity
+	}
 }
 
 // settle looks at all steps anew: a later one can tell against an earlier one.
@@ -187,7 +198,7 @@ func (w *walk) fail(s *step) {
 		"404":          who + " knows nothing about it",
 		"400":          who + " did not take the question",
 		StatusNoServer: "no server is known for it",
-	}[s.ev.Status]; ok {
+	}[s.status()]; ok {
 		if !w.fit && s.part == partNetwork {
 			w.conclude(NoContact, unknown)
 		}
@@ -203,6 +214,14 @@ func (w *walk) fail(s *step) {
 		f.retry = s.ev.At.Add(failureTTL)
 	}
 	w.failures = append(w.failures, f)
+}
+
+// status is how the question ended, in the words of HTTP where WHOIS has its own.
+func (s *step) status() string {
+	if s.unknown {
+		return "404"
+	}
+	return s.ev.Status
 }
 
 // consider judges the addresses of a readable answer.
@@ -226,6 +245,9 @@ func (w *walk) follow(s *step, j *judgement) {
 	if j.refer != nil && s.part == partNetwork {
 		w.refer = j.refer
 	}
+	if w.domain != "" && j.unfit != "" && rd.referral != "" {
+		return // it only says who is to be asked
+	}
 	if s.part == partNetwork || j.outcome == Found { // a mute parent changes nothing
 		w.conclude(j.outcome, j.reason)
 	}
@@ -248,7 +270,7 @@ func (w *walk) follow(s *step, j *judgement) {
 // sender finds the object whose abuse entity was asked for.
 func (w *walk) sender(s *step) (class string, n Network, holders []string) {
 	for _, from := range w.steps {
-		if from.reading != nil && from.reading.entity == s.url {
+		if from.reading != nil && (s.url != "" && from.reading.entity == s.url || s.text != "" && from.reading.ask == s.text) {
 			return from.reading.class, from.reading.network, from.reading.holders
 		}
 	}

@@ -68,7 +68,7 @@ func TestWHOISThatFails(t *testing.T) {
 		{"hangs", testnet.WHOISHang, "", StatusTimeout, 15 * time.Minute},
 		{"breaks off", testnet.WHOISCut, "", StatusUnreachable, 15 * time.Minute},
 		{"never ends", testnet.WHOISEndless, "", StatusTooLarge, 15 * time.Minute},
-		{"refuses", 0, "%ERROR:201: access denied for 192.0.2.1\n", StatusRefused, 24 * time.Hour},
+		{"refuses", 0, "%ERROR:201: access denied for 192.0.2.1\n", StatusRefused, time.Hour},
 		{"a page", 0, "<html>abuse@isp.test</html>\n", StatusOK, 15 * time.Minute},
 	} {
 		t.Run(c.name, func(t *testing.T) {

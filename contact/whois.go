@@ -1,21 +1,25 @@
 package contact
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 )
 
-// maxObjects bounds what is read of one answer of port 43. Real ones hold a dozen.
-const maxObjects = 256
+const (
+	maxObjects    = 256  // read of one answer of port 43; real ones hold a dozen
+	maxAttributes = 1024 // read of one object; real ones have a hundred at most
+)
 
-// whois is an answer of port 43 (RFC 3912), which has no form of its own: objects
-// of "key: value" lines between blank lines, as the RPSL registries (RFC 2622),
-// ARIN, LACNIC and registro.br write them, and remarks of the server.
+// whois is an answer of port 43 (RFC 3912), which has no form of its own: lines,
+// and in most of them objects of "key: value" between blank lines, as the RPSL
+// registries (RFC 2622), ARIN, LACNIC and registro.br write them, and remarks of
+// the server.
 type whois struct {
+	server   string
+	lines    []string
 	objects  []whoisObject
 	comments []attribute // "%" and "#" lines, without the mark
 }
@@ -31,23 +35,72 @@ type attribute struct {
 
 func lineNumber(n int) string { return fmt.Sprintf("line %d", n) }
 
-func parseWHOIS(text string) whois {
-	var w whois
+// whoisForms are the ways in which servers write, asked in turn. Each gives nil
+// for what it does not know.
+var whoisForms = []func(*whois) (*reading, error){
+	readNetwork, readJPNIC, readKRNIC, readTWNIC, readARINRows, readAutnum, readDomain, readHandle,
+}
+
+// errNoMatch says that the server answered and has no entry. Another answer is
+// not to be had by asking again.
+var errNoMatch = errors.New("the registry has no entry for it")
+
+// readWHOIS reads an answer of port 43 about a network, an autonomous system, a
+// domain or a contact by its handle.
+func readWHOIS(server string, raw []byte) (*reading, error) {
+	text := whoisText(raw)
+	if strings.TrimSpace(text) == "" {
+		return nil, errors.New("an empty answer")
+	}
+	w := parseWHOIS(server, text)
+	for _, read := range whoisForms {
+		rd, err := read(w)
+		if err != nil {
+			return nil, err
+		}
+		if rd != nil {
+			slices.SortStableFunc(rd.mailboxes, func(a, b mention) int { return int(a.level) - int(b.level) })
+			return rd, nil
+		}
+	}
+	if line := w.says(refusals); line != "" {
+		return nil, fmt.Errorf("the server refuses to answer: %q", line)
+	}
+	if line := w.says(noMatches); line != "" {
+		return nil, fmt.Errorf("%w: %q", errNoMatch, line)
+	}
+	return nil, errors.New("no network or domain that can be read in the answer")
+}
+
+// shifted are stretches of ISO-2022-JP and ISO-2022-KR, whose octets look like
+// ASCII and mean something else.
+var shifted = regexp.MustCompile("\x1b\\$[()]?[@-Z][^\x1b\x0e\n]*(?:\x1b\\([BJ])?|\x0e[^\x0f\n]*\x0f?")
+
+// whoisText makes UTF-8 of an answer, line by line where it stood. Servers name
+// no charset, so what is neither ASCII nor UTF-8 becomes U+FFFD, which no mailbox
+// has: to leave it out would join what stood apart.
+func whoisText(raw []byte) string {
+	raw = shifted.ReplaceAll(raw, []byte("\ufffd"))
+	return strings.TrimPrefix(strings.ToValidUTF8(string(raw), "\ufffd"), "\ufeff")
+}
+
+func parseWHOIS(server, text string) *whois {
+	w := &whois{server: strings.ToLower(server)}
 	var object whoisObject
-	n := 0
 	for line := range strings.Lines(text) {
-		n++
 		line = strings.TrimRight(line, " \t\r\n")
+		w.lines = append(w.lines, line)
+		where := lineNumber(len(w.lines))
 		switch {
 		case line == "":
 			w.add(object)
 			object = nil
 		case line[0] == '%' || line[0] == '#':
-			w.comments = append(w.comments, attribute{value: strings.TrimSpace(line[1:]), where: lineNumber(n)})
+			w.comments = append(w.comments, attribute{value: strings.TrimSpace(line[1:]), where: where})
 		case line[0] == ' ' || line[0] == '\t' || line[0] == '+': // more of the value above: none of what is read here
 		default:
-			if key, value, ok := strings.Cut(line, ":"); ok {
-				object = append(object, attribute{strings.ToLower(strings.TrimSpace(key)), strings.TrimSpace(value), lineNumber(n)})
+			if key, value, ok := strings.Cut(line, ":"); ok && len(object) < maxAttributes {
+				object = append(object, attribute{strings.ToLower(strings.TrimSpace(key)), strings.TrimSpace(value), where})
 			}
 		}
 	}
@@ -84,89 +137,18 @@ func (o whoisObject) all(keys ...string) []string {
 	return values
 }
 
-// isNetwork reports whether the object describes a block of addresses.
-func (o whoisObject) isNetwork() bool {
-	return slices.Contains([]string{"inetnum", "inet6num", "netrange"}, o.kind())
+// referredHost reads a server that an answer sends on to: a name, or a URL of the
+// scheme whois. Other schemes (rwhois, RFC 2167) and ports are not asked.
+func (w *whois) referredHost(value string) string {
+	host, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(value)), " ")
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "whois://"), "/")
+	host = strings.TrimSuffix(strings.TrimSuffix(host, ":43"), ".")
+	host, err := mailDomain(host)
+	if err != nil || len(host) > maxMailbox || host == w.server {
+		return ""
+	}
+	return host
 }
 
-// readWHOIS reads an answer of port 43 about a network.
-func readWHOIS(server string, raw []byte) (*reading, error) {
-	if strings.TrimSpace(string(raw)) == "" {
-		return nil, errors.New("an empty answer")
-	}
-	w := parseWHOIS(strings.ToValidUTF8(string(raw), ""))
-	at := w.mostSpecific()
-	if at < 0 {
-		return nil, errors.New("no network that can be read in the answer")
-	}
-	o := w.objects[at]
-	n, _ := o.span()
-	rd := &reading{
-		class: "ip network",
-		network: Network{First: n.First, Last: n.Last, Name: o.get("netname"), Handle: o.get("nethandle"),
-			Country: o.get("country"), Registry: w.registry(server)},
-		kind:  o.get("status", "nettype"),
-		notes: o.all("descr", "remarks", "comment"),
-	}
-	w.readContacts(rd, at)
-	return rd, nil
-}
-
-// mostSpecific returns the index of the smallest network, -1 when there is none.
-func (w *whois) mostSpecific() int {
-	best, bits := -1, 0
-	for i, o := range w.objects {
-		if !o.isNetwork() {
-			continue
-		}
-		if n, ok := o.span(); ok && (best < 0 || n.hostBits() < bits) {
-			best, bits = i, n.hostBits()
-		}
-	}
-	return best
-}
-
-// span reads the block: "192.0.2.0 - 192.0.2.255", a prefix, or LACNIC's short
-// form "200.57.128/19".
-func (o whoisObject) span() (Network, bool) {
-	first, last, ok := strings.Cut(o[0].value, " - ")
-	if ok {
-		n := Network{First: paddedAddr(strings.TrimSpace(first)), Last: paddedAddr(strings.TrimSpace(last))}
-		return n, n.span().IsValid()
-	}
-	address, length, ok := strings.Cut(o[0].value, "/")
-	if missing := 3 - strings.Count(address, "."); missing > 0 && !strings.Contains(address, ":") {
-		address += strings.Repeat(".0", missing)
-	}
-	p, err := netip.ParsePrefix(address + "/" + length)
-	if !ok || err != nil {
-		return Network{}, false
-	}
-	return rangeOf(p), true
-}
-
-// registry says whose answer it is: by the server, or by what the text says of itself.
-func (w *whois) registry(server string) string {
-	if r := registryByHost(server); r != nil {
-		return r.name
-	}
-	for _, c := range w.comments {
-		for _, word := range strings.FieldsFunc(c.value, notHost) {
-			if r := cmp.Or(registryByHost(word), registryByToken(word, rir)); r != nil {
-				return r.name
-			}
-		}
-	}
-	for _, o := range w.objects {
-		if o.kind() == "netrange" {
-			return "arin"
-		}
-		source, _, _ := strings.Cut(o.get("source"), " ")
-		if r := registryByToken(source, rir); r != nil {
-			return r.name
-		}
-	}
-	return ""
-}
-
-func notHost(c rune) bool { return notLDH(c) && c != '.' }
+// handle is what may be sent back to a server as the name of an object.
+var handle = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,63}$`)
