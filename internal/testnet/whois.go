@@ -19,7 +19,7 @@ type WHOIS struct {
 	listener net.Listener
 	done     chan struct{}
 	mu       sync.Mutex
-	answers  map[string]string
+	answers  map[string][]string // those of one query are given in turn, the last one for ever
 	failure  WHOISFailure
 	queries  []string
 }
@@ -41,7 +41,7 @@ func StartWHOIS() (*WHOIS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for WHOIS: %w", err)
 	}
-	s := &WHOIS{Addr: l.Addr().String(), listener: l, done: make(chan struct{}), answers: map[string]string{}}
+	s := &WHOIS{Addr: l.Addr().String(), listener: l, done: make(chan struct{}), answers: map[string][]string{}}
 	go s.serve()
 	return s, nil
 }
@@ -56,7 +56,14 @@ func (s *WHOIS) Close() error {
 func (s *WHOIS) Answer(query, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.answers[query] = text
+	s.answers[query] = []string{text}
+}
+
+// Then sets the text for when a query comes once more than there are texts.
+func (s *WHOIS) Then(query, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers[query] = append(s.answers[query], text)
 }
 
 // Fail spoils every following answer until Recover.
@@ -113,9 +120,13 @@ func (s *WHOIS) find(query string) (string, WHOISFailure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.queries = append(s.queries, query)
-	text, ok := s.answers[query]
-	if !ok {
-		text = "%ERROR:101: no entries found\r\n"
+	texts := s.answers[query]
+	switch len(texts) {
+	case 0:
+		return "%ERROR:101: no entries found\r\n", s.failure
+	case 1:
+		return texts[0], s.failure
 	}
-	return text, s.failure
+	s.answers[query] = texts[1:]
+	return texts[0], s.failure
 }
