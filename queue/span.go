@@ -22,7 +22,7 @@ func (s *Store) ContactSpan(ctx context.Context, addr netip.Addr) (netipx.IPRang
 	family, _ := ip.Prefix(shortest)
 	span := netipx.RangeOfPrefix(family)
 	span, err := s.beforeNextBase(ctx, ip, span)
-	for at := netip.PrefixFrom(ip, ip.BitLen()); err == nil && at.Bits() >= shortest; {
+	for at := netip.PrefixFrom(ip, ip.BitLen()); err == nil; {
 		var block netip.Prefix
 		if block, err = s.blockBelow(ctx, at); err != nil || !block.IsValid() || block.Addr().Less(family.Addr()) {
 			break
@@ -34,10 +34,7 @@ func (s *Store) ContactSpan(ctx context.Context, addr netip.Addr) (netipx.IPRang
 			continue
 		}
 		span, err = s.cutRanges(ctx, block, ip, span)
-		if block.Bits() == 0 {
-			break
-		}
-		at, _ = ip.Prefix(block.Bits() - 1)
+		at = netip.PrefixFrom(block.Addr(), block.Bits()-1) // the next before it, whether it contains ip or not
 	}
 	if err != nil {
 		return netipx.IPRange{}, explain(s.path, err)
