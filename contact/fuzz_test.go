@@ -1,6 +1,7 @@
 package contact
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/netip"
 	"strconv"
@@ -16,6 +17,10 @@ func FuzzDecide(f *testing.F) {
 	for _, s := range samples(f) {
 		addr, _ := netip.ParseAddr(s.Query)
 		f.Add(s.source, addr.AsSlice(), s.raw())
+	}
+	for _, text := range whoisSeeds {
+		f.Add("whois", []byte{62, 1, 2, 3}, []byte(text))
+		f.Add("whois", []byte{}, []byte(text))
 	}
 	f.Add("rdap", []byte{62, 1, 2, 3}, []byte(strings.Repeat(`{"entities":[`, 40)))
 	f.Add("rdap", []byte{62, 1, 2, 3}, []byte(answerOf("", ent(`"abuse"`, emailProperty("a@isp.test>\r\n"), ""))))
@@ -51,6 +56,9 @@ func checkTaken(t *testing.T, a *Answer) {
 				t.Fatalf("%q is said to stand at %s, where %q is", c.Address, c.Where, stands)
 			}
 			if c.Taken {
+				if ev.Source == "whois" && !bytes.Contains(ev.Raw, []byte(c.Address)) {
+					t.Fatalf("%q does not stand in the octets of the answer", c.Address)
+				}
 				address, err := mailbox(c.Address)
 				if err != nil {
 					t.Fatalf("took %q: %v", c.Address, err)

@@ -60,6 +60,8 @@ func readWHOIS(server string, raw []byte) (*reading, error) {
 		}
 		if rd != nil {
 			slices.SortStableFunc(rd.mailboxes, func(a, b mention) int { return int(a.level) - int(b.level) })
+			rd.mailboxes = rd.mailboxes[:min(len(rd.mailboxes), maxObjects)]
+			rd.handles = rd.handles[:min(len(rd.handles), maxObjects)]
 			return rd, nil
 		}
 	}

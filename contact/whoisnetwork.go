@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// maxAround bounds the networks that are read of one answer: the smallest and those
+// around it.
+const maxAround = 8
+
 // readNetwork reads objects about networks. The smallest is the one asked about;
 // those around it speak for it where it is silent itself.
 func readNetwork(w *whois) (*reading, error) {
@@ -24,7 +28,7 @@ func readNetwork(w *whois) (*reading, error) {
 		notes: o.all("descr", "remarks", "comment"),
 	}
 	w.readContacts(rd, list[0])
-	for _, wider := range list[1:] {
+	for _, wider := range list[1:min(len(list), maxAround)] {
 		w.readWider(rd, wider)
 	}
 	return rd, nil

@@ -18,7 +18,7 @@ var refusals = []*regexp.Regexp{
 	regexp.MustCompile(`(?i)^you (have )?(been (banned|blocked|denied|blacklisted)|exceeded|reached)\b`),
 	regexp.MustCompile(`(?i)^your (ip|ip address|host|client|address)\b.{0,60}\b(blocked|banned|restricted|denied|limited|blacklisted|exceeded)\b`),
 	regexp.MustCompile(`(?i)^(the |maximum |allowed )*(number of|query|daily|connection) .{0,60}\b(exceeded|reached)\b`),
-	regexp.MustCompile(`(?i)^error for .{1,260}the whois query quota\b`),
+	regexp.MustCompile(`(?i)^(error for .{1,260})?the whois query quota\b`),
 	regexp.MustCompile(`(?i)^the ip address used to perform this query is not authori[sz]ed\b`),
 	regexp.MustCompile(`(?i)^ip address has reached rate limit\b`),
 	regexp.MustCompile(`(?i)^requests of this client are not permitted\b`),
