@@ -41,6 +41,9 @@ func readAbusix(_ string, raw []byte) (*reading, error) {
 			}
 		}
 	}
+	if len(rd.mailboxes) == 0 {
+		rd.said = "no mailbox"
+	}
 	return rd, nil
 }
 

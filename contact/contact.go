@@ -99,6 +99,7 @@ type Evidence struct {
 	RetryAt    time.Time   `json:"retry_at,omitzero"` // when the server wants to be asked again, where it refused
 	Raw        []byte      `json:"raw,omitempty"`     // the answer as it came, at most 1 MiB
 	SHA256     string      `json:"sha256,omitempty"`
+	Said       string      `json:"said,omitempty"` // what was read from the answer besides addresses
 	Candidates []Candidate `json:"candidates,omitempty"`
 	Error      string      `json:"error,omitempty"`
 }

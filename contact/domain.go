@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // LookupDomain finds who takes complaints about a domain that a message proved to
@@ -87,10 +88,14 @@ func joinHosts(a Answer) Answer {
 		if h.Expires.Before(a.Expires) && !h.Expires.IsZero() {
 			a.Expires = h.Expires
 		}
+		if h.Outcome == Unreachable && len(a.Contacts) == 0 {
+			a.Outcome, a.Reason, a.Retry = Unreachable, h.Reason, h.Retry
+		}
 	}
 	if len(contacts) == 0 {
 		return a
 	}
+	a.Retry = time.Time{}
 	if len(a.Contacts) > 0 {
 		reasons = append(reasons, a.Reason)
 	}

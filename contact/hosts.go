@@ -1,6 +1,7 @@
 package contact
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -40,7 +41,7 @@ func readHosts(_ string, raw []byte) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	rd := &reading{class: "hosts", network: Network{Name: strings.TrimSuffix(list[0].Name, ".")}}
+	rd := &reading{class: "hosts"}
 	for _, a := range list {
 		addrs := a.Addrs()
 		slices.SortFunc(addrs, netip.Addr.Compare)
@@ -48,5 +49,9 @@ func readHosts(_ string, raw []byte) (*reading, error) {
 			rd.hosts = append(rd.hosts, addrs[0])
 		}
 	}
+	for _, h := range rd.hosts {
+		rd.said = strings.TrimSpace(rd.said + " " + h.String())
+	}
+	rd.said = cmp.Or(rd.said, "no servers")
 	return rd, nil
 }

@@ -1,6 +1,7 @@
 package contact
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/miekg/dns"
@@ -29,7 +30,7 @@ func readMX(_ string, raw []byte) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	rd := &reading{class: "mail"}
+	rd := &reading{class: "mail", said: "takes mail"}
 	switch first := list[0]; {
 	case first.NXDomain:
 		rd.deaf = "its domain does not exist"
@@ -38,6 +39,7 @@ func readMX(_ string, raw []byte) (*reading, error) {
 	case noRecords(list) && len(list) == 3:
 		rd.deaf = "its domain has neither MX nor address"
 	}
+	rd.said = cmp.Or(rd.deaf, rd.said)
 	return rd, nil
 }
 

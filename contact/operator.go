@@ -180,6 +180,9 @@ func readOperator(_ string, raw []byte) (*reading, error) {
 	if err := json.Unmarshal(raw, rd.rules); err != nil {
 		return nil, fmt.Errorf("the operator's rules: %w", err)
 	}
+	if len(rd.rules.Overrides) == 0 {
+		rd.said = "nothing that bears on it"
+	}
 	return rd, rd.rules.check()
 }
 

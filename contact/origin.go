@@ -1,6 +1,7 @@
 package contact
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -48,5 +49,9 @@ func readOrigin(_ string, raw []byte) (*reading, error) {
 			}
 		}
 	}
+	for _, as := range rd.origins {
+		rd.said = strings.TrimSpace(rd.said + " " + asName(as))
+	}
+	rd.said = cmp.Or(rd.said, "announced by nobody")
 	return rd, nil
 }

@@ -1,6 +1,7 @@
 package contact
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -56,6 +57,7 @@ func readPTR(_ string, raw []byte) (*reading, error) {
 			rd.addName(strings.TrimSuffix(a.Name, "."), addr)
 		}
 	}
+	rd.said = cmp.Or(strings.Join(rd.names, " "), "no name of the host's own that leads back to it")
 	return rd, nil
 }
 

@@ -107,6 +107,7 @@ type reading struct {
 	names       []string     // forward-confirmed names of the address
 	hosts       []netip.Addr // that serve the domain
 	report      string       // format that the desk asks for
+	said        string       // what the answer says, for people
 	deaf        string       // why the domain takes no mail; empty if it does
 	rules       *rules       // the operator's
 }

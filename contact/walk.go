@@ -128,7 +128,7 @@ func (w *walk) skip(q question) { w.asked[q] = true }
 func (w *walk) take(q question, ev Evidence) {
 	w.asked[q] = true
 	s := step{question: q, ev: ev}
-	s.ev.Candidates = nil
+	s.ev.Candidates, s.ev.Said = nil, ""
 	if ev.Status == StatusOK {
 		s.ev.Error = ""
 		s.read()
@@ -216,6 +216,22 @@ func (w *walk) fail(s *step) {
 	w.failures = append(w.failures, f)
 }
 
+// said is what the answer says of its subject, for people.
+func (s *step) said() string {
+	rd := s.reading
+	if rd == nil {
+		return ""
+	}
+	said := []string{rd.said, tame(cmp.Or(rd.network.Name, rd.network.Handle), 80), rd.network.String()}
+	if rd.referral != "" {
+		said = append(said, "sends on to "+rd.referral)
+	}
+	if rd.ask != "" {
+		said = append(said, "leaves "+rd.ask+" to be asked")
+	}
+	return strings.Join(slices.DeleteFunc(said, func(t string) bool { return t == "" }), " ")
+}
+
 // status is how the question ended, in the words of HTTP where WHOIS has its own.
 func (s *step) status() string {
 	if s.unknown {
@@ -300,6 +316,7 @@ func (w *walk) answer() Answer {
 	for i := range w.steps {
 		s := &w.steps[i]
 		s.ev.Candidates = w.candidates(s)
+		s.ev.Said = s.said()
 		a.Evidence = append(a.Evidence, s.ev)
 		now = s.ev.At
 	}

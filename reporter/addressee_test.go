@@ -99,6 +99,20 @@ func TestOwnMailboxIsNoContact(t *testing.T) {
 	}
 }
 
+// TestDeskWithAPageGetsNoMail: the complaint waits for a person who goes there.
+func TestDeskWithAPageGetsNoMail(t *testing.T) {
+	d := start(t, registry(func(a netip.Addr) (contact.Answer, error) {
+		answer, err := found(a)
+		answer.Contacts[0].Form = "https://net.test/abuse"
+		return answer, err
+	}), nil)
+	d.submit(fromSender())
+	c := d.complaint(d.event(queue.ActionFiled).ComplaintID)
+	if len(c.To) != 0 || !strings.Contains(c.Hold, "on a page only: https://net.test/abuse") {
+		t.Errorf("to %v, hold %q", c.To, c.Hold)
+	}
+}
+
 // TestOwnNetworkIsRefused holds the gate even where tracing did not know the
 // network for ours and made it the source.
 func TestOwnNetworkIsRefused(t *testing.T) {

@@ -142,10 +142,11 @@ func writeAnswer(w io.Writer, a *contact.Answer) error {
 		writeEvidence(&b, &ev)
 	}
 	for _, h := range a.Hosts {
-		fmt.Fprintf(&b, "  server ")
-		if err := writeAnswer(&b, &h); err != nil {
+		var host strings.Builder
+		if err := writeAnswer(&host, &h); err != nil {
 			return err
 		}
+		fmt.Fprintf(&b, "  └ server %s\n", strings.ReplaceAll(strings.TrimSpace(host.String()), "\n", "\n    "))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -168,7 +169,7 @@ func contactLine(a *contact.Answer) string {
 }
 
 func writeEvidence(b *strings.Builder, ev *contact.Evidence) {
-	fmt.Fprintf(b, "  └ %s %s: %s", ev.Source, visible(ev.Query), ev.Status)
+	fmt.Fprintf(b, "  └ %s %s: %s", ev.Source, visible(ev.Query), visible(cmp.Or(ev.Said, ev.Status)))
 	if len(ev.Redirects) > 0 {
 		fmt.Fprintf(b, ", redirected to %s", visible(strings.Join(ev.Redirects, ", ")))
 	}
