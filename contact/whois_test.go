@@ -34,7 +34,7 @@ func TestWHOIS(t *testing.T) {
 			"NetRange: 62.1.0.0 - 62.1.255.255\n\nCustName: Near\n", "wide@isp.test", true, "network around it"},
 		"the line about the network around": {head + "% Abuse contact for '62.0.0.0 - 62.255.255.255' is 'wide@isp.test'\n\ninetnum: 62.0.0.0 - 62.255.255.255\n\n" + network, "wide@isp.test", true, "network around it"},
 		"too wide a network around":         {head + "% Abuse contact for '62.0.0.0 - 63.255.255.255' is 'wide@isp.test'\n\ninetnum: 62.0.0.0 - 63.255.255.255\n\n" + network, "", false, "names no abuse mailbox"},
-		"a network beside":                  {head + "% Abuse contact for '62.3.0.0 - 62.3.0.255' is 'beside@isp.test'\n\ninetnum: 62.0.0.0 - 62.255.255.255\n\n" + network, "", false, "names no abuse mailbox"},
+		"a network beside":                  {head + "% Abuse contact for '63.0.0.0 - 63.255.255.255' is 'beside@isp.test'\n\ninetnum: 63.0.0.0 - 63.255.255.255\n\n" + network, "", false, "names no abuse mailbox"},
 		"brief":                             {"% Abuse contact for '62.1.0.0 - 62.1.255.255' is 'abuse@isp.test'\n\ninetnum: 62.1.0.0 - 62.1.255.255\nabuse-mailbox: abuse@isp.test\n", "abuse@isp.test", false, ""},
 		"brief without the line":            {"inetnum: 62.1.0.0 - 62.1.255.255\nabuse-mailbox: abuse@isp.test\n", "abuse@isp.test", false, "role abuse"},
 		"unfiltered": {head + network + "role: R\nnic-hdl: P1-RIPE\ne-mail: r@isp.test\nnotify: abuse@isp.test\nupd-to: abuse@isp.test\nchanged: abuse@isp.test 2020\n\n" +

@@ -150,11 +150,12 @@ var whoisKeys = map[string]struct {
 func (o whoisObject) readMailboxes(rd *reading, ref reference) {
 	entity, handle, dead := o[0].where, o.handle(), o.standing()
 	desk := handle != "" && contains(ref.abuse, handle)
-	hasMailbox := o.get("abuse-mailbox") != ""
+	hasMailbox, mails := o.get("abuse-mailbox") != "", 0
 	for _, a := range o {
 		k, known := whoisKeys[a.key]
 		switch {
-		case known && a.value != "":
+		case known && a.value != "" && mails < maxMails:
+			mails++
 			m := mention{text: a.value, where: a.where, role: k.role, entity: entity, level: k.level, mark: k.mark}
 			switch {
 			case a.key == "abuse-mailbox" && (desk || o.isNetwork()) || a.key == "e-mail" && desk && !hasMailbox:
