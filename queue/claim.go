@@ -69,7 +69,7 @@ func (s *Store) ClaimReport(ctx context.Context, d time.Duration) (*ReportClaim,
 		now := s.now()
 		err := tx.QueryRowContext(ctx, `
 			UPDATE reports SET lease = $2, due = $3, attempts = attempts + 1
-			WHERE id = (`+nextReport+`) RETURNING id, attempts`,
+			WHERE id = (`+nextReport+s.engine.work+`) RETURNING id, attempts`,
 			micros(now), c.token, micros(now.Add(d))).Scan(&c.id, &c.Attempts)
 		if errors.Is(err, sql.ErrNoRows) {
 			return false, nil

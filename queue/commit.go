@@ -38,7 +38,7 @@ func commit[T any](ctx context.Context, s *Store, fn func(context.Context, *sql.
 		return none, context.Cause(ctx)
 	}
 	if err := <-j.done; err != nil {
-		return none, explain(s.path, err)
+		return none, s.explain(err)
 	}
 	return result, nil
 }
@@ -83,13 +83,14 @@ func (s *Store) gather(first *job) []*job {
 // whole transaction, as SQLite does on a full disk, each is tried alone: a small
 // report may still fit where a large one did not.
 func (s *Store) runGroup(group []*job) {
-	if err := s.inPlace(); err != nil {
+	if err := s.engine.ready(s); err != nil {
 		tell(group, func(int) error { return err })
 		return
 	}
 	// The callers' contexts don't reach in here: SQLite undoes the work of all
 	// when a statement is interrupted.
-	ctx := context.Background()
+	ctx, cancel := s.patient()
+	defer cancel()
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		tell(group, func(int) error { return err })
@@ -103,7 +104,7 @@ func (s *Store) runGroup(group []*job) {
 	switch {
 	case err == nil:
 		tell(group, func(i int) error { return errs[i] })
-	case len(group) == 1:
+	case len(group) == 1, ctx.Err() != nil: // nobody waits for an absent server twice
 		tell(group, func(int) error { return err })
 	default:
 		tx.Rollback() // frees the connection; err says more than its error
@@ -111,6 +112,15 @@ func (s *Store) runGroup(group []*job) {
 			s.runGroup([]*job{j})
 		}
 	}
+}
+
+// patient is the context of one group. A server that went away must not hold up
+// the MTA; a file on this machine has SQLite's own patience.
+func (s *Store) patient() (context.Context, context.CancelFunc) {
+	if s.engine.patience == 0 {
+		return context.Background(), func() {}
+	}
+	return context.WithTimeout(context.Background(), s.engine.patience)
 }
 
 func tell(group []*job, outcome func(i int) error) {

@@ -10,17 +10,17 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"modernc.org/sqlite"
+	sqlitedriver "modernc.org/sqlite"
 )
 
 // commits counts SQLite's commits of the files that tests opened, by path.
 var commits sync.Map
 
 func init() {
-	sqlite.RegisterConnectionHook(func(conn sqlite.ExecQuerierContext, dsn string) error {
+	sqlitedriver.RegisterConnectionHook(func(conn sqlitedriver.ExecQuerierContext, dsn string) error {
 		path, _, _ := strings.Cut(strings.TrimPrefix(dsn, "file://"), "?")
 		n, _ := commits.LoadOrStore(path, new(atomic.Int64))
-		conn.(sqlite.HookRegisterer).RegisterCommitHook(func() int32 {
+		conn.(sqlitedriver.HookRegisterer).RegisterCommitHook(func() int32 {
 			n.(*atomic.Int64).Add(1)
 			return 0
 		})

@@ -33,7 +33,7 @@ func (s *Store) ContactFor(ctx context.Context, addr netip.Addr) (answer []byte,
 	for at.Bits() >= shortest {
 		block, err := s.blockBelow(ctx, at)
 		if err != nil || !block.IsValid() {
-			return nil, explain(s.path, err)
+			return nil, s.explain(err)
 		}
 		if !block.Contains(ip) {
 			at = cover(ip, block.Addr())
@@ -41,7 +41,7 @@ func (s *Store) ContactFor(ctx context.Context, addr netip.Addr) (answer []byte,
 		}
 		err = s.compiled[selectContact].QueryRowContext(ctx, addrKey(block.Addr()), block.Bits(), addrKey(ip), micros(s.now())).Scan(&answer)
 		if !errors.Is(err, sql.ErrNoRows) {
-			return answer, explain(s.path, err)
+			return answer, s.explain(err)
 		}
 		if block.Bits() == 0 {
 			break

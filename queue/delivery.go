@@ -25,7 +25,7 @@ func (s *Store) ClaimComplaint(ctx context.Context, d time.Duration) (*Complaint
 	}}
 	found, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (bool, error) {
 		now := s.now()
-		err := tx.QueryRowContext(ctx, nextComplaint, micros(now)).Scan(&c.id)
+		err := tx.QueryRowContext(ctx, nextComplaint+s.engine.work, micros(now)).Scan(&c.id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return false, nil
 		}
@@ -120,7 +120,7 @@ func (s *Store) ClaimLookup(ctx context.Context, d time.Duration) (*LookupClaim,
 		now := s.now()
 		err := tx.QueryRowContext(ctx, `
 			UPDATE complaints SET lease = $2, lookup_at = $3
-			WHERE id = (`+nextLookup+`) RETURNING id`, micros(now), c.token, micros(now.Add(d))).Scan(&c.id)
+			WHERE id = (`+nextLookup+s.engine.work+`) RETURNING id`, micros(now), c.token, micros(now.Add(d))).Scan(&c.id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return false, nil
 		}

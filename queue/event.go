@@ -11,7 +11,7 @@ import (
 func (s *Store) addEvent(ctx context.Context, tx *sql.Tx, e Event) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO events (time, complaint_id, report_id, actor, action, from_state, to_state, reason)
-		VALUES ($1, nullif($2, 0), nullif($3, 0), $4, $5, $6, $7, $8)`,
+		VALUES ($1, nullif(CAST($2 AS BIGINT), 0), nullif(CAST($3 AS BIGINT), 0), $4, $5, $6, $7, $8)`,
 		micros(s.now()), e.ComplaintID, e.ReportID, text(e.Actor), e.Action, e.From, e.To, text(e.Reason))
 	return err
 }

@@ -30,7 +30,12 @@ var roles = map[string]func(path string) error{
 func TestMain(m *testing.M) {
 	role, ok := roles[os.Getenv(roleVar)]
 	if !ok {
-		os.Exit(m.Run())
+		code := m.Run()
+		if err := stopScratch(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+		os.Exit(code)
 	}
 	if err := role(os.Getenv(pathVar)); err != nil {
 		fmt.Println(err)

@@ -37,7 +37,7 @@ func (s *Store) ContactSpan(ctx context.Context, addr netip.Addr) (netipx.IPRang
 		at = netip.PrefixFrom(block.Addr(), block.Bits()-1) // the next before it, whether it contains ip or not
 	}
 	if err != nil {
-		return netipx.IPRange{}, explain(s.path, err)
+		return netipx.IPRange{}, s.explain(err)
 	}
 	return netipx.IPRangeFrom(unmapped(addr, span.From()), unmapped(addr, span.To())), nil
 }

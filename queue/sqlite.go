@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,18 +11,26 @@ import (
 	"path/filepath"
 
 	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite"
+	sqlitedriver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // readers is how many queries run beside the writer.
 const readers = 4
 
-// connect opens the file and makes sure of its schema.
-func (s *Store) connect(ctx context.Context, daemon bool) (err error) {
+// sqlite is one file on this machine, with one daemon.
+var sqlite = engine{
+	name:       "sqlite",
+	goose:      goose.DialectSQLite3,
+	tables:     `SELECT count(*), count(*) FILTER (WHERE name = $1) FROM sqlite_master WHERE type = 'table'`,
+	connect:    (*Store).connectFile,
+	ready:      (*Store).inPlace,
+	hint:       hintSQLite,
+	soleDaemon: true,
+}
+
+// connectFile opens the file.
+func (s *Store) connectFile(_ context.Context, daemon bool) (err error) {
 	if daemon {
 		if err = makeFile(s.path); err != nil {
 			return err
@@ -32,14 +39,6 @@ func (s *Store) connect(ctx context.Context, daemon bool) (err error) {
 			return err
 		}
 	}
-	if err = s.open(ctx, daemon); err != nil {
-		return errors.Join(err, s.disconnect())
-	}
-	return nil
-}
-
-func (s *Store) open(ctx context.Context, daemon bool) error {
-	var err error
 	if s.file, err = os.Stat(s.path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w at %s: start `spamreport-milter serve` first or name another with --state-dir", ErrNoQueue, s.path)
 	} else if err != nil {
@@ -58,10 +57,7 @@ func (s *Store) open(ctx context.Context, daemon bool) error {
 	}
 	s.reader.SetMaxOpenConns(readers)
 	s.reader.SetMaxIdleConns(readers)
-	if err := s.migrate(ctx, daemon); err != nil {
-		return err
-	}
-	return s.compile(ctx)
+	return nil
 }
 
 // inPlace makes sure that the open file is the one at the path. SQLite goes on in
@@ -72,36 +68,6 @@ func (s *Store) inPlace() error {
 		return nil
 	}
 	return fmt.Errorf("%w: %s was moved, removed or replaced; put it back or restart", ErrMoved, s.path)
-}
-
-func (s *Store) compile(ctx context.Context) error {
-	s.compiled = make(map[string]*sql.Stmt)
-	for db, queries := range map[*sql.DB][]string{
-		s.writer: {insertMail, insertReport, insertRecipient},
-		s.reader: {selectBlock, selectContact},
-	} {
-		for _, q := range queries {
-			stmt, err := db.PrepareContext(ctx, q)
-			if err != nil {
-				return err
-			}
-			s.compiled[q] = stmt // closed with db
-		}
-	}
-	return nil
-}
-
-func (s *Store) disconnect() error {
-	var faults []error
-	for _, db := range []*sql.DB{s.reader, s.writer} {
-		if db != nil {
-			faults = append(faults, db.Close())
-		}
-	}
-	if s.lock != nil {
-		faults = append(faults, s.lock.Close())
-	}
-	return errors.Join(faults...)
 }
 
 // makeFile creates an empty database with a mode of our own: SQLite would leave
@@ -155,54 +121,6 @@ func dataSource(path string) (string, error) {
 	return (&url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}).String(), nil
 }
 
-// migrate compares the schema with the one we know, and as a daemon brings it
-// there. Commands must not: the daemon that runs beside them may be
-// of the older version.
-func (s *Store) migrate(ctx context.Context, daemon bool) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, s.writer, files,
-		goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
-	}
-	sources := p.ListSources()
-	want := sources[len(sources)-1].Version
-	have, err := s.schemaVersion(ctx)
-	switch {
-	case err != nil:
-		return err
-	case have > want:
-		return fmt.Errorf("queue %s has schema %d, this program knows %d: it was written by a newer version, install that", s.path, have, want)
-	case have == want:
-		return nil
-	case !daemon:
-		return fmt.Errorf("queue %s has schema %d, this program needs %d: start `spamreport-milter serve` of this version first", s.path, have, want)
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return err
-	}
-	s.log.Info("queue schema brought up to date", "queue", s.path, "from", have, "to", want)
-	return nil
-}
-
-// schemaVersion is 0 for an empty file.
-func (s *Store) schemaVersion(ctx context.Context) (version int64, err error) {
-	var tables, ours int
-	err = s.writer.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE name = $1) FROM sqlite_master WHERE type = 'table'`,
-		goose.DefaultTablename).Scan(&tables, &ours)
-	if err != nil || tables == 0 {
-		return 0, err
-	}
-	if ours == 0 {
-		return 0, fmt.Errorf("%s is the database of another program: name another file", s.path)
-	}
-	err = s.writer.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0) FROM `+goose.DefaultTablename+` WHERE is_applied`).Scan(&version)
-	return version, err
-}
-
 // hints says for SQLite's primary result codes what happened and what to do.
 var hints = map[int]string{
 	sqlite3.SQLITE_BUSY:     "another process holds queue %s: a retry helps",
@@ -214,12 +132,12 @@ var hints = map[int]string{
 	sqlite3.SQLITE_READONLY: "queue %s can't be written: check owner and mode of the file and its directory",
 }
 
-// explain adds a hint to errors of the file, SQLite's or the system's.
-func explain(path string, err error) error {
+// hintSQLite adds a hint to errors of the file, SQLite's or the system's.
+func hintSQLite(path string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf(hints[sqlite3.SQLITE_CANTOPEN]+": %w", path, err)
 	}
-	var e *sqlite.Error
+	var e *sqlitedriver.Error
 	if !errors.As(err, &e) {
 		return err
 	}

@@ -78,7 +78,7 @@ func either(states []State) string {
 // state was waiting for (claim, retry, look-up) ends; the caller sets anew what
 // the new state waits for, in the same transaction.
 func (s *Store) move(ctx context.Context, tx *sql.Tx, e Event) error {
-	err := tx.QueryRowContext(ctx, `SELECT state FROM complaints WHERE id = $1`, e.ComplaintID).Scan(&e.From)
+	err := tx.QueryRowContext(ctx, `SELECT state FROM complaints WHERE id = $1`+s.engine.row, e.ComplaintID).Scan(&e.From)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("complaint %d is %w", e.ComplaintID, ErrNotFound)
 	}

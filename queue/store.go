@@ -26,11 +26,14 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Store is a queue in one SQLite file. Its methods may be called from any
-// number of goroutines, and several processes may have the file open.
+// Store is a queue in one SQLite file, or in a PostgreSQL database that several
+// machines share. Its methods may be called from any number of goroutines, and
+// several processes may have it open.
 // Times it returns are UTC, to the microsecond.
 type Store struct {
-	path   string
+	path   string // of the file, or URL of the database
+	place  string // the same as it may be shown
+	engine *engine
 	writer *sql.DB // one connection, used by run alone
 	reader *sql.DB
 	// compiled holds the statements that run for each report or source, by
@@ -51,12 +54,15 @@ type Store struct {
 	wake   chan struct{}
 }
 
-// Open opens the queue in the file path. Without o.Daemon a missing file is
-// ErrNoQueue. It refuses a file that can't be written, is damaged, or has a
+// Open opens the queue in the file path, or in the PostgreSQL database of a URL
+// like postgres://user@host/database. Without o.Daemon a missing file is
+// ErrNoQueue. It refuses a queue that can't be written, is damaged, or has a
 // schema that this program doesn't know, and says what to do about it.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	s := &Store{
 		path:    path,
+		place:   path,
+		engine:  engineOf(path),
 		log:     cmp.Or(o.Log, slog.Default()),
 		clock:   o.Now,
 		system:  "system:" + o.Host,
@@ -74,11 +80,14 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 		}
 		s.system += host
 	}
+	if s.engine == &postgres {
+		s.place = withoutPassword(path)
+	}
 	if err := s.connect(ctx, o.Daemon); err != nil {
-		return nil, explain(path, err)
+		return nil, errors.Join(s.explain(err), s.disconnect())
 	}
 	go s.run()
-	if o.Daemon {
+	if o.Daemon && s.engine.soleDaemon {
 		if err := s.inherit(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -123,10 +132,10 @@ func (s *Store) now() time.Time { return s.clock().UTC().Truncate(time.Microseco
 
 // view runs fn on one unchanging view of the queue.
 func (s *Store) view(ctx context.Context, fn func(*sql.Tx) error) error {
-	tx, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.engine.unchanging})
 	if err != nil {
-		return explain(s.path, err)
+		return s.explain(err)
 	}
 	defer tx.Rollback() // nothing to keep
-	return explain(s.path, fn(tx))
+	return s.explain(fn(tx))
 }
