@@ -22,7 +22,7 @@ func TestCopy(t *testing.T) {
 	first.inState(Ready)
 	first.check(first.Suppress(first.ctx, Suppression{Address: "noc@example.net", Actor: "user:anna", Reason: "asked"}))
 	first.check(first.PutContact(first.ctx, netip.MustParseAddr("192.0.2.0"), netip.MustParseAddr("192.0.2.255"), c.now().Add(time.Hour), []byte("x")))
-	_, err := first.TakeTurn(first.ctx, "rdap.example", time.Second, 5)
+	_, _, _, err := first.TakeTurn(first.ctx, "rdap.example", time.Second, 5, time.Minute)
 	first.check(err)
 	last := first.submit()
 	list, err := first.List(first.ctx, Filter{})
