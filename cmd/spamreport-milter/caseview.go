@@ -20,13 +20,17 @@ type complaintJSON struct {
 	Updated     time.Time   `json:"updated"`
 	Source      string      `json:"source"`
 	Network     string      `json:"network,omitempty"`
+	ASN         uint32      `json:"asn,omitempty"`
 	Party       string      `json:"party"`
 	To          []string    `json:"to"`
 	Format      string      `json:"format"`
 	Subject     string      `json:"subject,omitempty"`
 	Hold        string      `json:"hold,omitempty"`
+	Letter      string      `json:"letter,omitempty"`
+	Withdraws   int64       `json:"withdraws,omitempty"`
 	MessageID   string      `json:"message_id"`
 	Approved    time.Time   `json:"approved,omitzero"`
+	Taken       []string    `json:"taken,omitempty"`
 	Attempts    int         `json:"attempts,omitempty"`
 	NextAttempt time.Time   `json:"next_attempt,omitzero"`
 	LookupAt    time.Time   `json:"lookup_at,omitzero"`
@@ -35,8 +39,9 @@ type complaintJSON struct {
 func complaintView(c *queue.Complaint) complaintJSON {
 	return complaintJSON{
 		ID: c.ID, State: c.State, Created: c.Created, Updated: c.Updated,
-		Source: c.Source.String(), Network: c.Network, Party: c.Party,
+		Source: c.Source.String(), Network: c.Network, ASN: c.ASN, Party: c.Party,
 		To: append([]string{}, c.To...), Format: c.Format, Subject: c.Subject, Hold: c.Hold,
+		Letter: c.Letter, Withdraws: c.Withdraws, Taken: c.Taken,
 		MessageID: c.MessageID, Approved: c.ReadyAt,
 		Attempts: c.Attempts, NextAttempt: c.NextAttempt, LookupAt: c.LookupAt,
 	}

@@ -74,7 +74,7 @@ func TestManPageNamesEveryCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parser, err := kong.New(&CLI{}, kong.Vars{"default_config": defaultConfig})
+	parser, err := kong.New(&CLI{}, helpVars)
 	if err != nil {
 		t.Fatal(err)
 	}
