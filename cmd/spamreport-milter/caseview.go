@@ -2,12 +2,8 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
-	"io"
-	"strings"
 	"time"
 
-	"spamreport-milter/contact"
 	"spamreport-milter/queue"
 	"spamreport-milter/trace"
 )
@@ -68,80 +64,26 @@ type incidentJSON struct {
 
 func caseView(k *queue.Case) caseJSON {
 	v := caseJSON{complaintJSON: complaintView(&k.Complaint), Contact: k.Complaint.Contact, Events: k.Events}
-	for _, in := range k.Complaint.Incidents {
-		r := &in.Report
-		v.Incidents = append(v.Incidents, incidentJSON{
-			Report: in.ReportID, Received: r.Received, Cause: r.Cause, Reporter: r.Reporter, Reason: r.Reason,
-			MailFrom: r.Message.MailFrom, Session: r.Message.Session, Chain: in.Chain,
-		})
+	for i := range k.Complaint.Incidents {
+		v.Incidents = append(v.Incidents, incidentView(&k.Complaint.Incidents[i]))
 	}
 	return v
 }
 
-// writeCase prints what a person needs to decide: what it is about, how sure we
-// are of the sender, why this contact, what happened so far.
-func writeCase(e *Env, k *queue.Case) error {
-	c, w := &k.Complaint, e.Stdout
-	fmt.Fprintf(w, "Complaint %d, %s", c.ID, c.State)
-	if c.Hold != "" {
-		fmt.Fprintf(w, ": %s", visible(c.Hold))
-	}
-	fmt.Fprintf(w, "\n\n  about    %s  (%s%s)\n", c.Source, c.Party, visible(prefixed(", ", c.Network)))
-	fmt.Fprintf(w, "  to       %s\n", orNone(strings.Join(c.To, ", ")))
-	fmt.Fprintf(w, "  subject  %s\n", visible(c.Subject))
-	if !c.NextAttempt.IsZero() {
-		fmt.Fprintf(w, "  next     attempt %d at %s\n", c.Attempts+1, stamp(c.NextAttempt))
-	}
-	for _, in := range c.Incidents {
-		writeIncident(w, &in)
-		if err := writeChain(w, &in.Chain, coloured(e.Stdout)); err != nil {
-			return err
-		}
-	}
-	fmt.Fprint(w, "\nContact\n")
-	if err := writeContact(w, c.Contact); err != nil {
-		return err
-	}
-	fmt.Fprint(w, "\nEvents\n")
-	for _, ev := range k.Events {
-		fmt.Fprintf(w, "  %s  %-20s  %s%s\n", stamp(ev.Time), ev.Actor, ev.Action, visible(prefixed(": ", ev.Reason)))
-	}
-	fmt.Fprintf(w, "\nThe message itself: spamreport-milter queue show --message %d\n", c.ID)
-	return nil
-}
-
-// said tells who called it abuse, and in what words. A filter's reason names its
-// field already.
-func said(r *queue.Report) string {
-	switch r.Cause {
-	case queue.CauseFilter:
-		return "tagged by a filter: " + r.Reason
-	case queue.CauseUser:
-		return "reported by " + r.Reporter + prefixed(": ", r.Reason)
-	}
-	return "handed in by " + r.Reporter + prefixed(": ", r.Reason)
-}
-
-func writeIncident(w io.Writer, in *queue.Incident) {
+func incidentView(in *queue.Incident) incidentJSON {
 	r := &in.Report
-	fmt.Fprintf(w, "\nReport %d, %s\n", in.ReportID, visible(said(r)))
-	if s := r.Message.Session; s != nil {
-		fmt.Fprintf(w, "  received %s%s, envelope sender <%s>\n", stamp(s.Time), prefixed(" as ", visible(s.QueueID)), visible(r.Message.MailFrom))
-	}
-	if r.Message.Truncated() {
-		fmt.Fprintf(w, "  the body was cut: %d octets kept\n", len(r.Message.Body))
+	return incidentJSON{
+		Report: in.ReportID, Received: r.Received, Cause: r.Cause, Reporter: r.Reporter, Reason: r.Reason,
+		MailFrom: r.Message.MailFrom, Session: r.Message.Session, Chain: in.Chain,
 	}
 }
 
-func writeContact(w io.Writer, raw json.RawMessage) error {
-	var a contact.Answer
-	if err := json.Unmarshal(raw, &a); err != nil {
-		return fmt.Errorf("stored contact: %w", err)
-	}
-	return writeAnswer(w, &a)
-}
+// stamp is a time where the person is.
+func stamp(t time.Time) string { return stampIn(t, time.Local) }
 
-func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -0700") }
+func stampIn(t time.Time, zone *time.Location) string {
+	return t.In(zone).Format("2006-01-02 15:04:05 -0700")
+}
 
 func orNone(s string) string {
 	if s == "" {
