@@ -1,10 +1,12 @@
 package main
 
 import (
+	"database/sql"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -91,5 +93,31 @@ func readJSONL(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got := fmt.Sprint(v); got != args[2] {
 		ts.Fatalf("%s is %s, want %s", args[1], got, args[2])
+	}
+}
+
+// noted keeps the head of the trail, which the command before printed as JSON, in a
+// variable: `noted NAME`.
+func noted(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: noted NAME")
+	}
+	var t trailJSON
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &t))
+	ts.Setenv(args[0], fmt.Sprintf("%d:%s", t.Head, t.Hash))
+}
+
+// alter changes the queue's file behind the program's back: `alter SQL`.
+func alter(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: alter SQL")
+	}
+	db, err := sql.Open("sqlite", filepath.Join(ts.Getenv("STATE_DIRECTORY"), queueFile))
+	ts.Check(err)
+	defer db.Close()
+	r, err := db.Exec(args[0])
+	ts.Check(err)
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
+		ts.Fatalf("nothing altered: %v", err)
 	}
 }
