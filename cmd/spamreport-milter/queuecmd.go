@@ -1,5 +1,11 @@
 package main
 
+import (
+	"errors"
+
+	"spamreport-milter/queue"
+)
+
 // QueueCmd groups what a person does with complaints.
 type QueueCmd struct {
 	List     QueueListCmd     `cmd:"" help:"List complaints, newest first."`
@@ -18,4 +24,29 @@ type QueueCmd struct {
 	Forget   QueueForgetCmd   `cmd:"" help:"Erase a person's traces."`
 	Verify   QueueVerifyCmd   `cmd:"" help:"Check that the audit trail is as it was written."`
 	Copy     QueueCopyCmd     `cmd:"" help:"Copy the queue to another database: SQLite to PostgreSQL and back."`
+}
+
+// withQueue opens the queue for fn, and gives its errors their exit status.
+func withQueue(e *Env, fn func(*queue.Store) error) error {
+	store, err := openQueue(e)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return queueError(fn(store))
+}
+
+// queueError gives errors about ids, states and filters the status of a wrong
+// argument, and those of the store itself that of a fault which may pass.
+func queueError(err error) error {
+	var told *exitError
+	switch {
+	case err == nil, errors.As(err, &told):
+		return err
+	case errors.Is(err, queue.ErrFilter):
+		return &exitError{exUsage, err}
+	case errors.Is(err, queue.ErrNotFound), errors.Is(err, queue.ErrState), errors.Is(err, queue.ErrAltered):
+		return &exitError{exData, err}
+	}
+	return &exitError{exTempFail, err}
 }

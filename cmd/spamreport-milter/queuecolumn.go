@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -79,27 +80,69 @@ func columnOf(name string) (column, bool) {
 
 func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 8, 2, ' ', 0) }
 
-func writeRows(out io.Writer, rows []listRow, columns []column) error {
-	w := newTable(out)
-	cells := make([]string, len(columns))
-	for i, c := range columns {
-		cells[i] = strings.ToUpper(c.name)
+// rowWriter writes a list in one of its forms.
+type rowWriter interface {
+	write(rows []listRow) error
+	end() error
+}
+
+// tableWriter is for people.
+type tableWriter struct {
+	w       *tabwriter.Writer
+	columns []column
+	begun   bool
+}
+
+func (t *tableWriter) write(rows []listRow) error {
+	cells := make([]string, len(t.columns))
+	if !t.begun && len(rows) > 0 {
+		t.begun = true
+		for i, c := range t.columns {
+			cells[i] = strings.ToUpper(c.name)
+		}
+		fmt.Fprintln(t.w, strings.Join(cells, "\t")) // Flush tells
 	}
-	fmt.Fprintln(w, strings.Join(cells, "\t"))
 	for i := range rows {
-		for j, c := range columns {
+		for j, c := range t.columns {
 			cells[j] = visible(c.value(&rows[i]))
 			if c.width > 0 {
 				cells[j] = clip(cells[j], c.width)
 			}
 		}
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
+		fmt.Fprintln(t.w, strings.Join(cells, "\t"))
 	}
-	return w.Flush()
+	return nil
 }
 
-// writeCSV writes a header line and a line for each row (RFC 4180).
-func writeCSV(out io.Writer, rows []listRow, columns []column) error {
+func (t *tableWriter) end() error {
+	if !t.begun {
+		fmt.Fprintln(t.w, "no complaints")
+	}
+	return t.w.Flush()
+}
+
+// jsonWriter writes an object a line.
+type jsonWriter struct{ w *bufio.Writer }
+
+func (j *jsonWriter) write(rows []listRow) error {
+	enc := newJSON(j.w)
+	for i := range rows {
+		if err := enc.Encode(rows[i].view()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *jsonWriter) end() error { return j.w.Flush() }
+
+// csvWriter writes a header line and a line for each row (RFC 4180).
+type csvWriter struct {
+	w       *csv.Writer
+	columns []column
+}
+
+func newCSV(out io.Writer, columns []column) *csvWriter {
 	w := csv.NewWriter(out)
 	w.UseCRLF = true
 	cells := make([]string, len(columns))
@@ -107,14 +150,23 @@ func writeCSV(out io.Writer, rows []listRow, columns []column) error {
 		cells[i] = c.name
 	}
 	w.Write(cells) // Error tells
+	return &csvWriter{w, columns}
+}
+
+func (v *csvWriter) write(rows []listRow) error {
+	cells := make([]string, len(v.columns))
 	for i := range rows {
-		for j, c := range columns {
+		for j, c := range v.columns {
 			cells[j] = inert(visible(c.value(&rows[i])))
 		}
-		w.Write(cells)
+		v.w.Write(cells)
 	}
-	w.Flush()
-	return w.Error()
+	return v.w.Error()
+}
+
+func (v *csvWriter) end() error {
+	v.w.Flush()
+	return v.w.Error()
 }
 
 // inert keeps a spreadsheet from taking a cell for a formula: the text is a
@@ -149,14 +201,4 @@ func clip(s string, n int) string {
 		return s
 	}
 	return string(r[:n-1]) + "…"
-}
-
-func writeJSONLines[T any](e *Env, list []T, view func(*T) any) error {
-	enc := newJSON(e.Stdout)
-	for i := range list {
-		if err := enc.Encode(view(&list[i])); err != nil {
-			return fmt.Errorf("write: %w", err)
-		}
-	}
-	return nil
 }

@@ -84,26 +84,22 @@ func (d *decision) run(e *Env, action string) error {
 	if err != nil {
 		return err
 	}
-	store, err := openQueue(e)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	ids, err := which(e, store)
-	if err != nil {
-		return queueError(err)
-	}
-	switch {
-	case len(ids) == 0:
-		fmt.Fprintln(e.Stdout, "no complaint is like that: nothing done")
-		return nil
-	case d.DryRun:
-		return d.preview(e, store, action, ids)
-	}
-	if err := d.confirm(e, store, action, ids); err != nil {
-		return err
-	}
-	return d.decide(e, store, action, ids)
+	return withQueue(e, func(store *queue.Store) error {
+		ids, err := which(e, store)
+		switch {
+		case err != nil:
+			return err
+		case len(ids) == 0:
+			fmt.Fprintln(e.Stdout, "no complaint is like that: nothing done")
+			return nil
+		case d.DryRun:
+			return d.preview(e, store, action, ids)
+		}
+		if err := d.confirm(e, store, action, ids); err != nil {
+			return err
+		}
+		return d.decide(e, store, action, ids)
+	})
 }
 
 // which says how the complaints are found, or what is wrong with the command.
@@ -142,16 +138,20 @@ func (d *decision) which(action string) (func(*Env, *queue.Store) ([]int64, erro
 func (d *decision) preview(e *Env, store *queue.Store, action string, ids []int64) error {
 	out, err := store.Would(e.Context, action, ids...)
 	if err != nil {
-		return queueError(err)
+		return err
 	}
 	list, err := store.Pick(e.Context, out.Done...)
 	if err != nil {
-		return queueError(err)
+		return err
 	}
-	rows, _ := listRows(e, store, list, false) // counts nothing
-	columns, _ := columnsOf(nil, false)        // as usual
+	rows, err := listRows(e.Context, store, list, false)
+	if err != nil {
+		return err
+	}
 	if len(rows) > 0 {
-		if err := writeRows(e.Stdout, rows, columns); err != nil {
+		columns, _ := columnsOf(nil, false) // as usual
+		w := tableWriter{w: newTable(e.Stdout), columns: columns}
+		if err := errors.Join(w.write(rows), w.end()); err != nil {
 			return err
 		}
 		fmt.Fprintln(e.Stdout)
@@ -169,7 +169,7 @@ func (d *decision) confirm(e *Env, store *queue.Store, action string, ids []int6
 	}
 	out, err := store.Would(e.Context, action, ids...)
 	if err != nil {
-		return queueError(err)
+		return err
 	}
 	question := fmt.Sprintf("%s will be %s.", complaints(len(out.Done)), action)
 	if n := len(out.Refused); n > 0 {
@@ -199,8 +199,8 @@ func (d *decision) decide(e *Env, store *queue.Store, action string, ids []int64
 	p.end()
 	writeDecided(e, action, all, len(ids))
 	if fault != nil {
-		return queueError(fmt.Errorf("%d of %s not reached, say it again: %w",
-			len(ids)-len(all.Done)-len(all.Refused), complaints(len(ids)), fault))
+		return fmt.Errorf("%d of %s not reached, say it again: %w",
+			len(ids)-len(all.Done)-len(all.Refused), complaints(len(ids)), fault)
 	}
 	return refused(all.Refused)
 }
@@ -249,19 +249,4 @@ func complaints(n int) string {
 		return "1 complaint"
 	}
 	return fmt.Sprintf("%d complaints", n)
-}
-
-// queueError gives errors about ids, states and filters the status of a wrong
-// argument, and those of the store itself that of a fault which may pass.
-func queueError(err error) error {
-	var told *exitError
-	switch {
-	case err == nil, errors.As(err, &told):
-		return err
-	case errors.Is(err, queue.ErrFilter):
-		return &exitError{exUsage, err}
-	case errors.Is(err, queue.ErrNotFound), errors.Is(err, queue.ErrState), errors.Is(err, queue.ErrAltered):
-		return &exitError{exData, err}
-	}
-	return &exitError{exTempFail, err}
 }

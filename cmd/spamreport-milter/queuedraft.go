@@ -97,7 +97,7 @@ func (d *draft) check() error {
 // plainText is a text as it is kept: lines ended by LF, none empty at the end; nothing
 // for one without a word.
 func plainText(text string) string {
-	text = strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\n\t ")
+	text = strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\r\n\t ")
 	if text == "" {
 		return ""
 	}

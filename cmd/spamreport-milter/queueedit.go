@@ -34,45 +34,51 @@ they are; the change is an event.
 
 // Run edits. What a person wrote is never lost: when it can't be taken, its file stays.
 func (c *QueueEditCmd) Run(e *Env) error {
-	store, err := openQueue(e)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	k, err := editable(e.Context, store, c.ID)
-	if err != nil {
-		return err
-	}
-	if c.To == nil && c.Text == "" {
-		return c.byHand(e, store, k)
-	}
-	d := draft{to: k.To, text: k.Letter}
+	return withQueue(e, func(store *queue.Store) error {
+		k, err := editable(e.Context, store, c.ID)
+		if err != nil {
+			return err
+		}
+		if c.To == nil && c.Text == "" {
+			return c.byHand(e, store, k)
+		}
+		d, err := c.byFlags(e, k)
+		if err != nil {
+			return err
+		}
+		return c.save(e, store, k, d)
+	})
+}
+
+// byFlags changes what the flags say and leaves the rest.
+func (c *QueueEditCmd) byFlags(e *Env, k *queue.Complaint) (d *draft, err error) {
+	d = &draft{to: k.To, text: k.Letter}
 	if c.To != nil {
 		d.to = c.To
 	}
 	if c.Text != "" {
 		if d.text, err = readText(e, c.Text); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := d.check(); err != nil {
-		return &exitError{exData, err}
+		return nil, &exitError{exData, err}
 	}
-	return c.save(e, store, k, &d)
+	return d, nil
 }
 
 // editable returns a complaint that may be edited now, with its incidents.
 func editable(ctx context.Context, store *queue.Store, id int64) (*queue.Complaint, error) {
 	would, err := store.Would(ctx, queue.ActionEdited, id)
 	if err != nil {
-		return nil, queueError(err)
+		return nil, err
 	}
 	if err := refused(would.Refused); err != nil {
 		return nil, err
 	}
 	k, err := store.Case(ctx, id)
 	if err != nil {
-		return nil, queueError(err)
+		return nil, err
 	}
 	return &k.Complaint, nil
 }
@@ -112,7 +118,7 @@ func (c *QueueEditCmd) save(e *Env, store *queue.Store, k *queue.Complaint, d *d
 		return &exitError{exTempFail, fmt.Errorf("complaint %d was changed meanwhile: look at it and edit again", k.ID)}
 	}
 	if err := store.Edit(e.Context, k.ID, queue.Edit{To: d.to, Letter: letter}, actor(), c.Reason); err != nil {
-		return queueError(err)
+		return err
 	}
 	fmt.Fprintf(e.Stdout, "complaint %d edited\n", k.ID)
 	return warnSuppressed(e, store, d.to)
@@ -140,7 +146,7 @@ func letterOf(e *Env, k *queue.Complaint, d *draft) (string, error) {
 func warnSuppressed(e *Env, store *queue.Store, to []string) error {
 	shut, err := store.Suppressed(e.Context, to...)
 	if err != nil {
-		return queueError(err)
+		return err
 	}
 	for _, a := range to {
 		if p, ok := shut[strings.ToLower(a)]; ok {

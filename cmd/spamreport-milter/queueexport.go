@@ -41,11 +41,11 @@ func (c *QueueExportCmd) Run(e *Env) error {
 		if err != nil {
 			return err
 		}
-		trail, err := verify(e, store)
-		if err != nil && !errors.Is(err, queue.ErrAltered) {
-			return err
+		trail, altered := verify(e, store)
+		if altered != nil && !errors.Is(altered, queue.ErrAltered) {
+			return altered
 		}
-		dossier, err := newDossier(e, k, trail, err)
+		dossier, err := newDossier(e, k, trail, altered)
 		if err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (c *QueueExportCmd) Run(e *Env) error {
 		if err := dossier.zip(&b, k.Complaint.Updated); err != nil {
 			return err
 		}
-		return c.save(e, b.Bytes(), len(dossier.files))
+		return errors.Join(c.save(e, b.Bytes(), len(dossier.files)), altered)
 	})
 }
 

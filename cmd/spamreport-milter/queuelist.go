@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -41,29 +44,16 @@ func (c *QueueListCmd) Run(e *Env) error {
 	if err != nil {
 		return err
 	}
-	store, err := openQueue(e)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	if c.Closed {
-		return c.closed(e, store, f.Limit)
-	}
-	size := f.Limit
-	f.Limit++ // one more tells whether there is a next page
-	list, err := store.List(e.Context, f)
-	if err != nil {
-		return queueError(err)
-	}
-	next := ""
-	if len(list) > size {
-		list = list[:size]
-		next = f.Sort.Position(&list[size-1])
-	}
-	if err := c.print(e, store, list, columns); err != nil {
-		return err
-	}
-	return c.rest(e, store, next)
+	return withQueue(e, func(store *queue.Store) error {
+		if c.Closed {
+			return c.closed(e, store, f.Limit)
+		}
+		next, err := c.print(e, store, f, columns)
+		if err != nil {
+			return err
+		}
+		return c.rest(e, store, next)
+	})
 }
 
 // wanted checks everything that was given before anything is opened.
@@ -85,21 +75,55 @@ func (c *QueueListCmd) wanted(now time.Time) (f queue.Filter, columns []column, 
 	return f, columns, err
 }
 
-func (c *QueueListCmd) print(e *Env, store *queue.Store, list []queue.Complaint, columns []column) error {
-	rows, err := listRows(e, store, list, c.JSON || needReports(columns))
-	if err != nil {
-		return queueError(err)
-	}
+// print writes the list and returns where it ends, if it goes on behind that.
+func (c *QueueListCmd) print(e *Env, store *queue.Store, f queue.Filter, columns []column) (next string, err error) {
+	var w rowWriter = &tableWriter{w: newTable(e.Stdout), columns: columns}
 	switch {
 	case c.JSON:
-		return writeJSONLines(e, rows, func(r *listRow) any { return r.view() })
+		w = &jsonWriter{bufio.NewWriter(e.Stdout)}
 	case c.CSV:
-		return writeCSV(e.Stdout, rows, columns)
-	case len(rows) == 0:
-		fmt.Fprintln(e.Stdout, "no complaints")
-		return nil
+		w = newCSV(e.Stdout, columns)
 	}
-	return writeRows(e.Stdout, rows, columns)
+	p := newProgress(e.Stderr)
+	if isTerminal(e.Stdout) {
+		p.quiet = true // the list itself is to be seen
+	}
+	next, err = readPages(e.Context, store, f, readAtOnce, c.JSON || needReports(columns), func(rows []listRow, done int) error {
+		p.show("complaints", int64(done), int64(f.Limit))
+		return w.write(rows)
+	})
+	p.end()
+	return next, errors.Join(err, w.end())
+}
+
+// readAtOnce is how many complaints are read at once, whatever is wanted.
+const readAtOnce = 1000
+
+// readPages reads as many rows as the filter wants and hands them on, some at once.
+// It returns the position of the last one when there are more behind it.
+func readPages(ctx context.Context, store *queue.Store, f queue.Filter, atOnce int, count bool, take func(rows []listRow, done int) error) (next string, err error) {
+	left, done := f.Limit, 0
+	for {
+		size := min(left, atOnce)
+		f.Limit = size + 1 // one more tells whether there is a next page
+		list, err := store.List(ctx, f)
+		if err != nil {
+			return "", err
+		}
+		more := len(list) > size
+		list = list[:min(size, len(list))]
+		rows, err := listRows(ctx, store, list, count)
+		if err != nil {
+			return "", err
+		}
+		left, done = left-len(list), done+len(list)
+		if err := take(rows, done); err != nil || !more {
+			return "", err
+		}
+		if f.After = f.Sort.Position(&list[size-1]); left == 0 {
+			return f.After, nil
+		}
+	}
 }
 
 // rest is what comes below the page; programs get it beside their data.
@@ -145,7 +169,7 @@ func quoted(arg string) string {
 func writeRest(e *Env, store *queue.Store) error {
 	counts, err := store.Counts(e.Context)
 	if err != nil {
-		return queueError(err)
+		return err
 	}
 	if all := countsLine(counts); all != "" {
 		fmt.Fprintf(e.Stdout, "\nin all: %s\n", all)
@@ -181,7 +205,7 @@ func (c *QueueListCmd) closed(e *Env, store *queue.Store, size int) error {
 	}
 	events, err := store.Events(e.Context, f)
 	if err != nil {
-		return queueError(err)
+		return err
 	}
 	next := ""
 	if len(events) > size {
@@ -224,7 +248,7 @@ type listRow struct {
 	now     time.Time
 }
 
-func listRows(e *Env, store *queue.Store, list []queue.Complaint, count bool) ([]listRow, error) {
+func listRows(ctx context.Context, store *queue.Store, list []queue.Complaint, count bool) ([]listRow, error) {
 	var counts map[int64]int
 	if count {
 		ids := make([]int64, len(list))
@@ -232,7 +256,7 @@ func listRows(e *Env, store *queue.Store, list []queue.Complaint, count bool) ([
 			ids[i] = list[i].ID
 		}
 		var err error
-		if counts, err = store.CountReports(e.Context, ids...); err != nil {
+		if counts, err = store.CountReports(ctx, ids...); err != nil {
 			return nil, err
 		}
 	}

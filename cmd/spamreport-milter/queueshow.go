@@ -2,6 +2,8 @@ package main
 
 import (
 	"time"
+
+	"spamreport-milter/queue"
 )
 
 // QueueShowCmd shows one complaint.
@@ -13,24 +15,20 @@ type QueueShowCmd struct {
 
 // Run prints the case so that a person can decide on it alone.
 func (c *QueueShowCmd) Run(e *Env) error {
-	store, err := openQueue(e)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	k, err := store.Case(e.Context, c.ID)
-	if err != nil {
-		return queueError(err)
-	}
-	switch {
-	case c.Message:
-		return compose(e, e.Stdout, &k.Complaint)
-	case c.JSON:
-		return newJSON(e.Stdout).Encode(caseView(k))
-	}
-	p := newPaper(e.Stdout, coloured(e.Stdout), time.Local)
-	if err := p.write(k); err != nil {
-		return err
-	}
-	return p.message(e, &k.Complaint)
+	return withQueue(e, func(store *queue.Store) error {
+		k, err := store.Case(e.Context, c.ID)
+		switch {
+		case err != nil:
+			return err
+		case c.Message:
+			return compose(e, e.Stdout, &k.Complaint)
+		case c.JSON:
+			return newJSON(e.Stdout).Encode(caseView(k))
+		}
+		p := newPaper(e.Stdout, coloured(e.Stdout), time.Local)
+		if err := p.write(k); err != nil {
+			return err
+		}
+		return p.message(e, &k.Complaint)
+	})
 }

@@ -118,13 +118,3 @@ func mailboxes(list []string) ([]string, error) {
 	}
 	return checked, nil
 }
-
-// withQueue opens the queue for fn, and gives its errors their exit status.
-func withQueue(e *Env, fn func(*queue.Store) error) error {
-	store, err := openQueue(e)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	return queueError(fn(store))
-}

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
@@ -35,26 +36,24 @@ func (c *QueueVerifyCmd) Run(e *Env) error {
 	if err != nil {
 		return err
 	}
-	store, err := openQueue(e)
-	if err != nil {
+	return withQueue(e, func(store *queue.Store) error {
+		seen, err := verify(e, store)
+		if err != nil {
+			return err
+		}
+		if err := compareNoted(e, store, id, hash); err != nil {
+			return err
+		}
+		if c.JSON {
+			return newJSON(e.Stdout).Encode(trailView(seen))
+		}
+		text := trailText(seen)
+		if id != 0 {
+			text += fmt.Sprintf("as noted  the trail ended with event %d and its hash then\n", id)
+		}
+		_, err = io.WriteString(e.Stdout, text)
 		return err
-	}
-	defer store.Close()
-	seen, err := verify(e, store)
-	if err != nil {
-		return queueError(err)
-	}
-	if err := compareNoted(e, store, id, hash); err != nil {
-		return err
-	}
-	if c.JSON {
-		return newJSON(e.Stdout).Encode(trailView(seen))
-	}
-	_, err = fmt.Fprint(e.Stdout, trailText(seen))
-	if err == nil && id != 0 {
-		_, err = fmt.Fprintf(e.Stdout, "as noted  the trail ended with event %d and its hash then\n", id)
-	}
-	return err
+	})
 }
 
 func verify(e *Env, store *queue.Store) (queue.Trail, error) {
@@ -88,7 +87,7 @@ func compareNoted(e *Env, store *queue.Store, id int64, hash []byte) error {
 	case errors.Is(err, queue.ErrNotFound):
 		return &exitError{exData, fmt.Errorf("event %d is not in the trail: it was purged after its time, or the trail was written anew and is shorter", id)}
 	case err != nil:
-		return queueError(err)
+		return err
 	case !same:
 		return &exitError{exData, fmt.Errorf("%w: event %d has another hash than was noted: the trail was written anew", queue.ErrAltered, id)}
 	}
