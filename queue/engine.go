@@ -47,6 +47,7 @@ type engine struct {
 	// a daemon goes on without its queue for now.
 	mayReturn func(err error) bool
 
+	unnamed    bool               // takes ?, and is slow with very many names like $1
 	writers    int                // at once
 	soleDaemon bool               // all claims are of the daemon before, when one starts
 	unchanging sql.IsolationLevel // of a view

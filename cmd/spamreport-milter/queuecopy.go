@@ -33,7 +33,7 @@ A password does not belong on a command line: libpq's ~/.pgpass and PGPASSWORD a
 func (c *QueueCopyCmd) Run(e *Env) error {
 	ctx := context.WithoutCancel(e.Context)
 	options := queue.Options{Alone: true, Host: e.Config.Reporter.Sender.Host, Log: e.Log}
-	from, err := queue.Open(ctx, place(cmp.Or(c.From, queuePlace(e))), options)
+	from, err := queue.Open(ctx, place(cmp.Or(c.From, e.Config.queue())), options)
 	if err != nil {
 		return &exitError{exUnavailable, err}
 	}

@@ -32,7 +32,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "desk": receive, "registry": registry, "seed": seed, "more": more, "csv": readCSV, "jsonl": readJSONL, "noted": noted, "alter": alter,
+			"await": await, "desk": receive, "registry": registry, "seed": seed, "more": more, "csv": readCSV, "jsonl": readJSONL, "noted": noted, "alter": alter, "postgres": postgres,
 		},
 	})
 }

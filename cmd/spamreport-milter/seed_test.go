@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -11,11 +14,12 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"spamreport-milter/internal/testpg"
 	"spamreport-milter/queue"
 	"spamreport-milter/trace"
 )
 
-// seed fills the queue without a daemon: `seed N STATE` files N complaints and takes
+// seed fills the queue, of $DATABASE if that is set, without a daemon: `seed N STATE` files N complaints and takes
 // them to a state. Sources, contacts and reporters take turns; `seed hostile TEXT`
 // files one with that subject, in which \e is the octet
 // that steers terminals.
@@ -25,7 +29,7 @@ func seed(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	store, err := queue.Open(ctx, filepath.Join(ts.Getenv("STATE_DIRECTORY"), queueFile), queue.Options{Daemon: true, Host: "mx.isp.test"})
+	store, err := queue.Open(ctx, cmp.Or(ts.Getenv("DATABASE"), filepath.Join(ts.Getenv("STATE_DIRECTORY"), queueFile)), queue.Options{Daemon: true, Host: "mx.isp.test"})
 	ts.Check(err)
 	defer func() { ts.Check(store.Close()) }()
 	if args[0] == "hostile" {
@@ -38,6 +42,26 @@ func seed(ts *testscript.TestScript, neg bool, args []string) {
 	for i := range n {
 		ts.Check(plantIn(ctx, store, i, queue.State(args[1])))
 	}
+}
+
+// postgres starts a server of the script's own, sets $DATABASE and $ANOTHER to new
+// queues on it, and has the configuration name the first: `postgres`.
+func postgres(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: postgres")
+	}
+	server, err := testpg.Start(context.Background(), false)
+	ts.Check(err)
+	ts.Defer(func() { server.Stop() })
+	for _, name := range []string{"DATABASE", "ANOTHER"} {
+		url, err := server.Schema(context.Background())
+		ts.Check(err)
+		ts.Setenv(name, url)
+	}
+	f, err := os.OpenFile(ts.Getenv("CONFIG"), os.O_APPEND|os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = fmt.Fprintf(f, "\n[queue]\ndatabase = %q\n", ts.Getenv("DATABASE"))
+	ts.Check(errors.Join(err, f.Close()))
 }
 
 // plantIn files the i-th complaint and takes it to a state.
