@@ -57,6 +57,7 @@ type incidentJSON struct {
 	Cause    queue.Cause    `json:"cause"`
 	Reporter string         `json:"reporter"`
 	Reason   string         `json:"reason,omitempty"`
+	Purged   bool           `json:"purged,omitempty"` // its mail and recipients were removed
 	MailFrom string         `json:"mail_from"`
 	Session  *trace.Session `json:"session,omitempty"`
 	Chain    trace.Chain    `json:"chain"`
@@ -74,7 +75,7 @@ func incidentView(in *queue.Incident) incidentJSON {
 	r := &in.Report
 	return incidentJSON{
 		Report: in.ReportID, Received: r.Received, Cause: r.Cause, Reporter: r.Reporter, Reason: r.Reason,
-		MailFrom: r.Message.MailFrom, Session: r.Message.Session, Chain: in.Chain,
+		Purged: r.Purged, MailFrom: r.Message.MailFrom, Session: r.Message.Session, Chain: in.Chain,
 	}
 }
 

@@ -94,7 +94,6 @@ type envelopeJSON struct {
 	HeaderCut bool     `json:"header_cut"`
 	BodyKept  int      `json:"body_kept"` // octets
 	BodySize  int64    `json:"body_size"` // octets that were seen
-	Purged    bool     `json:"purged"`
 }
 
 // incident adds one reported message and its chain.
@@ -121,7 +120,7 @@ func (d *dossier) incident(in *queue.Incident, miss func(string, ...any)) error 
 	if err := d.addJSON(dir+"chain.json", "the same for programs", &in.Chain); err != nil {
 		return err
 	}
-	envelope := envelopeJSON{incidentView(in), append([]string{}, m.RcptTo...), m.HeaderCut, len(m.Body), m.BodySize, in.Report.Purged}
+	envelope := envelopeJSON{incidentView(in), append([]string{}, m.RcptTo...), m.HeaderCut, len(m.Body), m.BodySize}
 	return d.addJSON(dir+"report.json", "who reported it, its envelope, and the facts of the SMTP session", envelope)
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 
@@ -40,7 +39,9 @@ func (c *QueueEditCmd) Run(e *Env) error {
 			return err
 		}
 		if c.To == nil && c.Text == "" {
-			return c.byHand(e, store, k)
+			at := *e
+			at.Context = context.WithoutCancel(e.Context) // Ctrl-C in the editor must not lose its text
+			return c.byHand(&at, store, k)
 		}
 		d, err := c.byFlags(e, k)
 		if err != nil {
@@ -188,45 +189,4 @@ func (c *QueueEditCmd) byHand(e *Env, store *queue.Store, k *queue.Complaint) er
 			return keep(&exitError{exTempFail, errors.New("given up")})
 		}
 	}
-}
-
-func writeDraft(k *queue.Complaint, text string) (name string, err error) {
-	f, err := os.CreateTemp("", fmt.Sprintf("complaint-%d-*.txt", k.ID)) // mode 0600
-	if err != nil {
-		return "", &exitError{exUnavailable, err}
-	}
-	_, err = io.WriteString(f, draftOf(k, text))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", &exitError{exUnavailable, errors.Join(err, os.Remove(f.Name()))}
-	}
-	return f.Name(), nil
-}
-
-// openEditor runs the person's editor by the shell, as git and crontab do: the
-// variable may hold options.
-func openEditor(e *Env, name string) error {
-	editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"), "vi")
-	cmd := exec.CommandContext(e.Context, "/bin/sh", "-c", editor+` "$1"`, "sh", name)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = e.Stdin, e.Stdout, e.Stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("editor %q: %w", editor, err)
-	}
-	return nil
-}
-
-func readDraft(name string) (*draft, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, 2*maxLetter))
-	if err != nil {
-		return nil, err
-	}
-	d, err := parseDraft(string(b))
-	if err != nil {
-		return nil, err
-	}
-	return d, d.check()
 }

@@ -2,12 +2,7 @@ package main
 
 import (
 	"bufio"
-	"cmp"
-	"context"
-	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -93,37 +88,10 @@ func (c *QueueListCmd) print(e *Env, store *queue.Store, f queue.Filter, columns
 		return w.write(rows)
 	})
 	p.end()
-	return next, errors.Join(err, w.end())
-}
-
-// readAtOnce is how many complaints are read at once, whatever is wanted.
-const readAtOnce = 1000
-
-// readPages reads as many rows as the filter wants and hands them on, some at once.
-// It returns the position of the last one when there are more behind it.
-func readPages(ctx context.Context, store *queue.Store, f queue.Filter, atOnce int, count bool, take func(rows []listRow, done int) error) (next string, err error) {
-	left, done := f.Limit, 0
-	for {
-		size := min(left, atOnce)
-		f.Limit = size + 1 // one more tells whether there is a next page
-		list, err := store.List(ctx, f)
-		if err != nil {
-			return "", err
-		}
-		more := len(list) > size
-		list = list[:min(size, len(list))]
-		rows, err := listRows(ctx, store, list, count)
-		if err != nil {
-			return "", err
-		}
-		left, done = left-len(list), done+len(list)
-		if err := take(rows, done); err != nil || !more {
-			return "", err
-		}
-		if f.After = f.Sort.Position(&list[size-1]); left == 0 {
-			return f.After, nil
-		}
+	if err != nil {
+		return "", err
 	}
+	return next, w.end()
 }
 
 // rest is what comes below the page; programs get it beside their data.
@@ -139,30 +107,6 @@ func (c *QueueListCmd) rest(e *Env, store *queue.Store, next string) error {
 		return nil
 	}
 	return writeRest(e, store)
-}
-
-// nextPage is the command that was typed, going on behind a position.
-func nextPage(args []string, after string) string {
-	words := []string{"spamreport-milter"}
-	for i := 0; i < len(args); i++ {
-		switch {
-		case args[i] == "--after":
-			i++
-		case strings.HasPrefix(args[i], "--after="):
-		default:
-			words = append(words, quoted(args[i]))
-		}
-	}
-	return strings.Join(append(words, "--after", after), " ")
-}
-
-// quoted writes an argument as a POSIX shell reads it.
-func quoted(arg string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-"
-	if arg != "" && strings.Trim(arg, plain) == "" {
-		return arg
-	}
-	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
 
 // writeRest says what stands in the queue altogether, and what has not got there.
@@ -192,105 +136,3 @@ func countsLine(counts map[queue.State]int) string {
 	}
 	return strings.Join(parts, ", ")
 }
-
-// closed lists the reports that never became complaints, newest first.
-func (c *QueueListCmd) closed(e *Env, store *queue.Store, size int) error {
-	f := queue.EventFilter{Action: queue.ActionClosed, Limit: size + 1}
-	if c.After != "" {
-		n, err := strconv.ParseInt(c.After, 10, 64)
-		if err != nil || n < 1 {
-			return usage("--after %q is no position in a list of closed reports", c.After)
-		}
-		f.Before = n
-	}
-	events, err := store.Events(e.Context, f)
-	if err != nil {
-		return err
-	}
-	next := ""
-	if len(events) > size {
-		events = events[:size]
-		next = fmt.Sprint(events[size-1].ID)
-	}
-	if c.JSON {
-		err = writeJSONLines(e, events, func(ev *queue.Event) any { return ev })
-	} else {
-		err = writeClosed(e, events)
-	}
-	if err != nil || next == "" {
-		return err
-	}
-	out := e.Stdout
-	if c.JSON {
-		out = e.Stderr
-	}
-	fmt.Fprintf(out, "\nmore: %s\n", nextPage(e.Args, next))
-	return nil
-}
-
-func writeClosed(e *Env, events []queue.Event) error {
-	if len(events) == 0 {
-		fmt.Fprintln(e.Stdout, "no report was closed without a complaint")
-		return nil
-	}
-	w := newTable(e.Stdout)
-	fmt.Fprintln(w, "REPORT\tCLOSED\tREASON")
-	for _, ev := range events {
-		fmt.Fprintf(w, "%d\t%s\t%s\n", ev.ReportID, stamp(ev.Time), visible(ev.Reason))
-	}
-	return w.Flush()
-}
-
-// listRow is a complaint as lists show it.
-type listRow struct {
-	*queue.Complaint
-	reports int
-	now     time.Time
-}
-
-func listRows(ctx context.Context, store *queue.Store, list []queue.Complaint, count bool) ([]listRow, error) {
-	var counts map[int64]int
-	if count {
-		ids := make([]int64, len(list))
-		for i := range list {
-			ids[i] = list[i].ID
-		}
-		var err error
-		if counts, err = store.CountReports(ctx, ids...); err != nil {
-			return nil, err
-		}
-	}
-	rows := make([]listRow, len(list))
-	for i := range list {
-		rows[i] = listRow{&list[i], counts[list[i].ID], time.Now()}
-	}
-	return rows, nil
-}
-
-// view is the row for programs.
-func (r *listRow) view() any {
-	return struct {
-		complaintJSON
-		Reports int `json:"reports"`
-	}{complaintView(r.Complaint), r.reports}
-}
-
-func needReports(columns []column) bool {
-	return slices.ContainsFunc(columns, func(c column) bool { return c.name == "reports" })
-}
-
-// age is a duration in its largest unit, as people say it.
-func age(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", max(0, int(d.Seconds())))
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	}
-	return fmt.Sprintf("%dd", int(d.Hours()/24))
-}
-
-// recipients are the addressees for a list.
-func recipients(c *queue.Complaint) string { return cmp.Or(strings.Join(c.To, ","), "none") }

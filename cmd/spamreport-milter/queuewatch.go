@@ -53,14 +53,10 @@ func (c *QueueWatchCmd) follow(e *Env, store *queue.Store) error {
 			return err
 		}
 		for _, ev := range events {
-			if at = ev.ID; c.JSON {
-				err = newJSON(e.Stdout).Encode(ev)
-			} else {
-				_, err = fmt.Fprintln(e.Stdout, eventLine(&ev, coloured(e.Stdout)))
-			}
-			if err != nil {
+			if err := c.print(e, &ev); err != nil {
 				return err
 			}
+			at = ev.ID
 		}
 		select {
 		case <-e.Context.Done():
@@ -85,6 +81,14 @@ func (c *QueueWatchCmd) begin(e *Env, store *queue.Store) error {
 		all = "no complaints"
 	}
 	_, err = fmt.Fprintf(e.Stdout, "%s  in all: %s\n", stamp(time.Now()), all)
+	return err
+}
+
+func (c *QueueWatchCmd) print(e *Env, ev *queue.Event) error {
+	if c.JSON {
+		return newJSON(e.Stdout).Encode(ev)
+	}
+	_, err := fmt.Fprintln(e.Stdout, eventLine(ev, coloured(e.Stdout)))
 	return err
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -12,7 +13,7 @@ import (
 // TestLongListsAreReadInParts: whatever is read at once, all of it comes, once and in
 // order, and the end says whether there is more.
 func TestLongListsAreReadInParts(t *testing.T) {
-	store, err := queue.Open(t.Context(), filepath.Join(t.TempDir(), queueFile), queue.Options{Daemon: true})
+	store, err := queue.Open(t.Context(), filepath.Join(t.TempDir(), queueFile), queue.Options{Daemon: true, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -29,7 +30,7 @@ func seed(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	store, err := queue.Open(ctx, cmp.Or(ts.Getenv("DATABASE"), filepath.Join(ts.Getenv("STATE_DIRECTORY"), queueFile)), queue.Options{Daemon: true, Host: "mx.isp.test"})
+	store, err := queue.Open(ctx, cmp.Or(ts.Getenv("DATABASE"), filepath.Join(ts.Getenv("STATE_DIRECTORY"), queueFile)), queue.Options{Daemon: true, Host: "mx.isp.test", Log: slog.New(slog.DiscardHandler)})
 	ts.Check(err)
 	defer func() { ts.Check(store.Close()) }()
 	if args[0] == "hostile" {

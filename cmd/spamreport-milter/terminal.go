@@ -2,11 +2,14 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"unicode"
 
 	"golang.org/x/term"
@@ -45,15 +48,24 @@ func confirm(e *Env, question string) error {
 	return nil
 }
 
-// ask puts a question on the terminal. Anything but a yes is a no.
+// ask puts a question on the terminal. Anything but a yes is a no, and so is Ctrl-C.
 func ask(e *Env, question string) bool {
+	ctx, stop := signal.NotifyContext(context.WithoutCancel(e.Context), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
 	fmt.Fprintf(e.Stderr, "%s [y/N] ", question)
-	answer, _ := readLine(e.Stdin) // an end without a line is a no
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return true
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := readLine(e.Stdin) // an end without a line is a no
+		answer <- line
+	}()
+	select {
+	case line := <-answer:
+		line = strings.ToLower(strings.TrimSpace(line))
+		return line == "y" || line == "yes"
+	case <-ctx.Done():
+		fmt.Fprintln(e.Stderr)
+		return false
 	}
-	return false
 }
 
 // readLine reads one line and nothing behind it: the next question, or an editor, reads
