@@ -95,10 +95,11 @@ func (d *decision) run(e *Env, action string) error {
 		case d.DryRun:
 			return d.preview(e, store, action, ids)
 		}
-		if err := d.confirm(e, store, action, ids); err != nil {
+		counted, err := d.confirm(e, store, action, ids)
+		if err != nil {
 			return err
 		}
-		return d.decide(e, store, action, ids)
+		return d.decide(e, store, action, counted)
 	})
 }
 
@@ -160,32 +161,34 @@ func (d *decision) preview(e *Env, store *queue.Store, action string, ids []int6
 	return refused(out.Refused)
 }
 
-// confirm asks before many are decided. Numbers that were named one by one are the
-// person's word already.
-func (d *decision) confirm(e *Env, store *queue.Store, action string, ids []int64) error {
+// confirm asks before many are decided, and returns those that were counted, with
+// those that can't be. Numbers that were named one by one are the person's word already.
+func (d *decision) confirm(e *Env, store *queue.Store, action string, ids []int64) (queue.Decided, error) {
 	ranged := slices.ContainsFunc(d.IDs, func(arg string) bool { return strings.Contains(arg, "-") })
 	if d.Yes || !d.set() && !ranged {
-		return nil
+		return queue.Decided{Done: ids}, nil
 	}
-	out, err := store.Would(e.Context, action, ids...)
-	if err != nil {
-		return err
+	would, err := store.Would(e.Context, action, ids...)
+	if err != nil || len(would.Done) == 0 {
+		return would, err
 	}
-	question := fmt.Sprintf("%s will be %s.", complaints(len(out.Done)), action)
-	if n := len(out.Refused); n > 0 {
+	question := fmt.Sprintf("%s will be %s.", complaints(len(would.Done)), action)
+	if n := len(would.Refused); n > 0 {
 		question += fmt.Sprintf(" %d can't be.", n)
 	}
-	return confirm(e, question)
+	return would, confirm(e, question)
 }
 
 // decidedAtOnce is how many are decided before the next is said of the progress.
 const decidedAtOnce = 500
 
-func (d *decision) decide(e *Env, store *queue.Store, action string, ids []int64) error {
+func (d *decision) decide(e *Env, store *queue.Store, action string, counted queue.Decided) error {
 	p := newProgress(e.Stderr)
-	var all queue.Decided
+	all := queue.Decided{Refused: counted.Refused}
+	wanted := len(counted.Done) + len(counted.Refused)
+	reached := func() int { return len(all.Done) + len(all.Refused) }
 	var fault error
-	for some := range slices.Chunk(ids, decidedAtOnce) {
+	for some := range slices.Chunk(counted.Done, decidedAtOnce) {
 		part, err := store.Decide(e.Context, queue.Decision{
 			Action: action, Actor: actor(), Reason: d.Reason, Sender: e.Config.Reporter.Sender,
 		}, some...)
@@ -194,13 +197,12 @@ func (d *decision) decide(e *Env, store *queue.Store, action string, ids []int64
 		if fault = err; err != nil {
 			break
 		}
-		p.show(action, int64(len(all.Done)+len(all.Refused)), int64(len(ids)))
+		p.show(action, int64(reached()), int64(wanted))
 	}
 	p.end()
-	writeDecided(e, action, all, len(ids))
+	writeDecided(e, action, all, wanted)
 	if fault != nil {
-		return fmt.Errorf("%d of %s not reached, say it again: %w",
-			len(ids)-len(all.Done)-len(all.Refused), complaints(len(ids)), fault)
+		return fmt.Errorf("%d of %s not reached, say it again: %w", wanted-reached(), complaints(wanted), fault)
 	}
 	return refused(all.Refused)
 }

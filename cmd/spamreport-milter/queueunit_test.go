@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"io"
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -192,5 +194,35 @@ func TestStatsSteps(t *testing.T) {
 	}
 	if step != 7*day || sum != 10 || list[0].Actions[queue.ActionFiled] != 3 {
 		t.Errorf("%d weeks with %d in all", len(list), sum)
+	}
+}
+
+// interrupter sends Ctrl-C's signal to this process when it is asked something.
+type interrupter struct{ asked bool }
+
+func (w *interrupter) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("[y/N]")) {
+		w.asked = true
+		return len(b), syscall.Kill(syscall.Getpid(), syscall.SIGINT)
+	}
+	return len(b), nil
+}
+
+// TestQuestionEndsByInterrupt: nobody has to press Enter after Ctrl-C.
+func TestQuestionEndsByInterrupt(t *testing.T) {
+	silent, end := io.Pipe()
+	defer end.Close()
+	w := &interrupter{}
+	if ask(&Env{Context: t.Context(), Stdin: silent, Stderr: w}, "Go on?") || !w.asked {
+		t.Error("an interrupted question is a yes, or was not asked")
+	}
+	for answer, want := range map[string]bool{"y\n": true, "YES\n": true, "n\n": false, "\n": false, "": false, "yesterday\n": false} {
+		in := strings.NewReader(answer + "left")
+		if got := ask(&Env{Context: t.Context(), Stdin: in, Stderr: io.Discard}, "Go on?"); got != want {
+			t.Errorf("%q is taken as %v", answer, got)
+		}
+		if rest, _ := io.ReadAll(in); answer != "" && string(rest) != "left" {
+			t.Errorf("after %q the next reader gets %q", answer, rest)
+		}
 	}
 }
