@@ -73,7 +73,7 @@ func newDossier(e *Env, k *queue.Case, trail queue.Trail, altered error) (*dossi
 
 func composedNote(c *queue.Complaint) string {
 	if len(c.Taken) > 0 {
-		return "the complaint as it was sent to " + strings.Join(c.Taken, ", ")
+		return "the complaint that was sent to " + strings.Join(c.Taken, ", ") + ", composed again from what is stored"
 	}
 	return "the complaint as it would be sent; nobody has got it"
 }

@@ -30,7 +30,7 @@ func seed(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	store, err := queue.Open(ctx, cmp.Or(ts.Getenv("DATABASE"), filepath.Join(ts.Getenv("STATE_DIRECTORY"), queueFile)), queue.Options{Daemon: true, Host: "mx.isp.test", Log: slog.New(slog.DiscardHandler)})
+	store, err := openAsDaemon(ctx, cmp.Or(ts.Getenv("DATABASE"), filepath.Join(ts.Getenv("STATE_DIRECTORY"), queueFile)))
 	ts.Check(err)
 	defer func() { ts.Check(store.Close()) }()
 	if args[0] == "hostile" {
@@ -42,6 +42,18 @@ func seed(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	for i := range n {
 		ts.Check(plantIn(ctx, store, i, queue.State(args[1])))
+	}
+}
+
+// openAsDaemon waits out the moment in which a process that another script starts
+// still has the lock that the seed before had: between fork and exec.
+func openAsDaemon(ctx context.Context, place string) (*queue.Store, error) {
+	for {
+		store, err := queue.Open(ctx, place, queue.Options{Daemon: true, Host: "mx.isp.test", Log: slog.New(slog.DiscardHandler)})
+		if !errors.Is(err, queue.ErrInUse) || ctx.Err() != nil {
+			return store, err
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
