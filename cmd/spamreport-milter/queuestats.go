@@ -23,8 +23,7 @@ complaint was sent.`
 
 // Run prints the counts.
 func (c *QueueStatsCmd) Run(e *Env) error {
-	now := time.Now()
-	since, err := parseWhen("--since", c.Since, now)
+	since, err := parseWhen("--since", c.Since, time.Now())
 	if err != nil {
 		return err
 	}
@@ -32,7 +31,7 @@ func (c *QueueStatsCmd) Run(e *Env) error {
 		return usage("--top %d shows nobody: give at least 1", c.Top)
 	}
 	return withQueue(e, func(store *queue.Store) error {
-		s, err := readStats(e.Context, store, since.UTC().Truncate(day), now.UTC(), c.Top)
+		s, err := readStats(e.Context, store, since.UTC().Truncate(day), c.Top)
 		if err != nil {
 			return err
 		}
@@ -63,8 +62,8 @@ type dayCounts struct {
 	Actions map[string]int64 `json:"actions"`
 }
 
-func readStats(ctx context.Context, store *queue.Store, since, now time.Time, top int) (*stats, error) {
-	s := &stats{Since: since, Actions: map[string]int64{}}
+func readStats(ctx context.Context, store *queue.Store, since time.Time, top int) (*stats, error) {
+	s := &stats{Since: since, Actions: map[string]int64{}, Days: []dayCounts{}}
 	var err error
 	if s.States, err = store.Counts(ctx); err != nil {
 		return nil, err
@@ -84,9 +83,11 @@ func readStats(ctx context.Context, store *queue.Store, since, now time.Time, to
 		what string
 		into *[]queue.Tally
 	}{{queue.TallyNetwork, &s.Networks}, {queue.TallyContact, &s.Contacts}, {queue.TallyCause, &s.Causes}} {
-		if *l.into, err = store.Top(ctx, l.what, since, top); err != nil {
+		list, err := store.Top(ctx, l.what, since, top)
+		if err != nil {
 			return nil, err
 		}
+		*l.into = append([]queue.Tally{}, list...) // no null in JSON
 	}
 	for _, r := range rates {
 		r.Part, r.Of = s.sum(r.part), s.sum(r.of)
