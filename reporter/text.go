@@ -39,7 +39,18 @@ type letter struct {
 // letterTo is an addressee and where the registry names him.
 type letterTo struct{ Address, Source, Role string }
 
+// Text returns what a complaint says to people, with LF as line ends: the words that
+// a person wrote in place of the usual ones, or these. The complaint needs its
+// incidents with their reports.
+func Text(c *queue.Complaint, preview queue.Sender) string {
+	_, altered := carried(&c.Incidents[0].Report.Message)
+	return strings.ReplaceAll(string(text(c, senderOf(c, preview), altered)), "\r\n", "\n")
+}
+
 func text(c *queue.Complaint, s queue.Sender, altered bool) []byte {
+	if c.Letter != "" {
+		return []byte(strings.ReplaceAll(strings.ReplaceAll(c.Letter, "\r\n", "\n"), "\n", "\r\n"))
+	}
 	var b bytes.Buffer
 	l := letterOf(c, s)
 	l.Altered = altered
