@@ -41,10 +41,10 @@ func (r *Reporter) deliverNext(ctx context.Context) (bool, error) {
 
 func (r *Reporter) send(ctx context.Context, c *queue.Complaint) queue.Outcome {
 	var msg bytes.Buffer
-	if err := Compose(&msg, c, r.Sender); err != nil {
+	if err := r.Compose(&msg, c); err != nil {
 		return queue.Outcome{State: queue.Failed, Reason: err.Error()}
 	}
-	sender := senderOf(c, r.Sender)
+	sender := r.senderOf(c)
 	from, err := mail.ParseAddress(sender.From)
 	if err != nil {
 		return queue.Outcome{State: queue.Failed, Reason: "reporter.from: " + err.Error()}

@@ -61,7 +61,7 @@ func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
 		return err
 	}
 	c := queue.Complaint{
-		State: queue.Held, Source: party.Addr, Party: party.Name, Format: ARF.Name,
+		State: queue.Held, Source: party.Addr, Party: party.Name, Format: found.format,
 		Subject:   subject(report),
 		MessageID: fmt.Sprintf("<%d.%s@%s>", report.ID, strings.ToLower(rand.Text()), r.Sender.Host),
 		To:        found.To, Contact: found.Contact, Network: found.Network,
@@ -88,16 +88,22 @@ func (r *Reporter) lookUpNext(ctx context.Context) (bool, error) {
 		return false, ignoreCancel(ctx, err)
 	}
 	r.Log.Info("contact asked for again", "complaint", claim.Complaint.ID, "to", found.To, "hold", found.Hold)
-	return true, r.queue.SetContact(ctx, claim, found)
+	return true, r.queue.SetContact(ctx, claim, found.Found)
+}
+
+// found is what a look-up ended in, and in which format its addressees want it.
+type found struct {
+	queue.Found
+	format string
 }
 
 // find asks who answers for an address. Not to find anybody is an answer too.
-func (r *Reporter) find(ctx context.Context, a netip.Addr) (queue.Found, error) {
+func (r *Reporter) find(ctx context.Context, a netip.Addr) (found, error) {
 	answer, err := r.contacts.Lookup(ctx, a)
 	if err != nil {
-		return queue.Found{}, fmt.Errorf("contact for %s: %w", a, err)
+		return found{}, fmt.Errorf("contact for %s: %w", a, err)
 	}
-	found := queue.Found{Contact: marshal(answer), Network: answer.Network.String(), LookupAt: answer.Retry}
+	found := found{Found: queue.Found{Contact: marshal(answer), Network: answer.Network.String(), LookupAt: answer.Retry}}
 	found.Reason = answer.Reason
 	for _, c := range answer.Contacts {
 		if r.ourMailbox(c.Address) {
@@ -113,6 +119,7 @@ func (r *Reporter) find(ctx context.Context, a netip.Addr) (queue.Found, error) 
 	if len(found.To) == 0 {
 		found.Hold = "no contact: " + found.Reason + tried(answer)
 	}
+	found.format = r.format(found.To, &answer)
 	return found, nil
 }
 

@@ -44,10 +44,10 @@ type Contacts interface {
 
 // Config is what an operator decides. Zero durations mean the defaults.
 type Config struct {
-	Sender queue.Sender
-	Relay  Relay
-	Trace  trace.Options
-	Log    *slog.Logger
+	Composer
+	Relay Relay
+	Trace trace.Options
+	Log   *slog.Logger
 
 	// Lease is how long work stays taken when its worker dies; 5 minutes. A
 	// worker that lives renews it.

@@ -20,7 +20,6 @@ import (
 
 	"spamreport-milter/contact"
 	"spamreport-milter/milter"
-	"spamreport-milter/queue"
 	"spamreport-milter/reporter"
 	"spamreport-milter/resolver"
 	"spamreport-milter/trace"
@@ -54,7 +53,7 @@ func defaultSettings() settings {
 			BodyLimit:   1 << 20,
 			MaxSessions: 1000,
 		},
-		Reporter: reporterSettings{Smarthost: "127.0.0.1:25"},
+		Reporter: reporterSettings{Smarthost: "127.0.0.1:25", Format: reporter.ARF.Name, Language: "en"},
 	}
 }
 
@@ -301,8 +300,8 @@ func (f *faults) reporter(s reporterSettings, host string) reporter.Config {
 		f.add("reporter.smarthost_tls: %q is neither starttls nor none", s.SmarthostTLS)
 	}
 	return reporter.Config{
-		Sender: queue.Sender{From: s.From, Host: host, Agent: "spamreport-milter/" + version()},
-		Relay:  reporter.Relay{Addr: s.Smarthost, TLS: s.SmarthostTLS, RootCAs: f.roots("reporter.smarthost_ca_file", s.SmarthostCA)},
+		Composer: f.composer(s, host),
+		Relay:    reporter.Relay{Addr: s.Smarthost, TLS: s.SmarthostTLS, RootCAs: f.roots("reporter.smarthost_ca_file", s.SmarthostCA)},
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"spamreport-milter/queue"
-	"spamreport-milter/reporter"
 )
 
 // QueueCmd groups what a person does with complaints.
@@ -139,7 +138,7 @@ func (c *QueueShowCmd) Run(e *Env) error {
 	}
 	switch {
 	case c.Message:
-		return reporter.Compose(e.Stdout, &k.Complaint, e.Config.Reporter.Sender)
+		return e.Config.Reporter.Compose(e.Stdout, &k.Complaint)
 	case c.JSON:
 		return newJSON(e.Stdout).Encode(caseView(k))
 	}

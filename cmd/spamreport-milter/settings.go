@@ -73,4 +73,16 @@ type reporterSettings struct {
 	Smarthost    string `toml:"smarthost" means:"relay that takes complaints, HOST:PORT"`
 	SmarthostTLS string `toml:"smarthost_tls" means:"starttls (required, certificate checked) or none" absent:"none for a relay on this machine, else starttls"`
 	SmarthostCA  string `toml:"smarthost_ca_file" means:"PEM file of the authority that the relay's certificate is checked against" absent:"the system's"`
+	Format       string `toml:"format" means:"how complaints are written: arf (feedback report), plain (letter with header and message as text) or xarf (JSON)"`
+	Language     string `toml:"language" means:"language of the letters: de, en, or one that templates adds"`
+	Signature    string `toml:"signature" means:"what stands below every letter" absent:"nothing"`
+	Templates    string `toml:"templates" means:"directory of letters of your own, LANGUAGE/text.tmpl and LANGUAGE/letter.tmpl, in place of those built in" absent:"those built in"`
+
+	Desk []deskSettings `toml:"desk" means:"wishes of single abuse desks; the first that fits counts"`
+}
+
+type deskSettings struct {
+	For      string `toml:"for" means:"mailbox of the desk, or @domain for all at and below it"`
+	Format   string `toml:"format,omitempty" means:"arf, plain or xarf; when absent as the desk asks for, else as usual"`
+	Language string `toml:"language,omitempty" means:"when absent as usual"`
 }
