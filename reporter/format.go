@@ -43,6 +43,7 @@ type Composer struct {
 	Signature string
 	// Desks are wishes of single addressees, the narrowest first.
 	Desks []Desk
+	Evidence
 }
 
 // Desk is how one addressee wants his complaints.
@@ -133,12 +134,13 @@ func (w *Composer) draft(c *queue.Complaint) *draft {
 	if d.letters == nil {
 		d.letters = builtin
 	}
-	m := &c.Incidents[0].Report.Message
-	var altered bool
-	d.original, d.header, altered = carried(m.Header, m.Body)
-	d.mailFrom = m.MailFrom
+	shown := w.show(c)
+	d.original, d.header, d.mailFrom = shown.original, shown.header, shown.mailFrom
 	d.letter = letterOf(d)
-	d.letter.Altered = altered
+	d.letter.Altered, d.letter.Redacted = shown.altered, shown.redacted
+	for _, s := range []*string{&d.letter.Subject, &d.letter.HELO, &d.letter.RDNS} {
+		*s = shown.text(*s)
+	}
 	d.letter.Signature = w.Signature
 	d.letter.Language = cmp.Or(w.desk(c.To).Language, w.Language)
 	return d

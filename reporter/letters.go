@@ -146,7 +146,7 @@ var (
 		Arrival: "Mon, 23 Nov 2026 12:00:00 +0000", MTA: "mx.isp.example", QueueID: "4Xyz12",
 		MailFrom: "offers@sender.example", Subject: "Offers", Cause: "user",
 		To:      []LetterTo{{"abuse@net.example", "RDAP", "abuse"}, {Address: "security@net.example"}},
-		Network: "2001:db8::/32", NetworkName: "NET-EXAMPLE", Kept: 1 << 20, BodyCut: true, Altered: true,
+		Network: "2001:db8::/32", NetworkName: "NET-EXAMPLE", Kept: 1 << 20, BodyCut: true, Altered: true, Redacted: true,
 		From: "Mail Abuse <abuse@isp.example>", Reference: "complaint 17",
 		Incidents: []LetterIncident{{"Mon, 23 Nov 2026 12:00:00 +0000", "2001:db8::7", "4Xyz12"}, {Arrival: "Mon, 23 Nov 2026 12:00:01 +0000"}},
 		Count:     3, More: 1, Signature: "ISP Example, Mail Abuse",

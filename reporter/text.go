@@ -22,6 +22,7 @@ type Letter struct {
 	Kept                     int // octets of the body
 	BodyCut, HeaderCut       bool
 	Altered                  bool // SMTP could not carry it as it was
+	Redacted                 bool // tokens stand for its recipients
 	From, Reference          string
 	// Incidents are all messages of a complaint about several, at most 100;
 	// empty for one. More counts those left out, Count is how many there are.

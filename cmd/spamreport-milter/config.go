@@ -32,6 +32,7 @@ const defaultConfig = "/etc/spamreport-milter/config.toml"
 type Config struct {
 	File     string // the file read; empty when there was none
 	StateDir string
+	KeyFile  string
 	LogLevel string
 	Listen   []string
 	Milter   milter.Config
@@ -53,7 +54,7 @@ func defaultSettings() settings {
 			BodyLimit:   1 << 20,
 			MaxSessions: 1000,
 		},
-		Reporter: reporterSettings{Smarthost: "127.0.0.1:25", Format: reporter.ARF.Name, Language: "en"},
+		Reporter: reporterSettings{Smarthost: "127.0.0.1:25", Format: reporter.ARF.Name, Language: "en", Evidence: "redacted"},
 	}
 }
 
@@ -139,6 +140,7 @@ func (s *settings) config() (*Config, []error) {
 	host := f.host(s.Reporter.Host)
 	c := &Config{
 		StateDir: f.stateDir(s.StateDir),
+		KeyFile:  s.Reporter.KeyFile,
 		LogLevel: s.LogLevel,
 		Listen:   s.Milter.Listen,
 		Milter: milter.Config{
@@ -157,6 +159,9 @@ func (s *settings) config() (*Config, []error) {
 		settings: *s,
 	}
 	c.Reporter.Trace, c.Contact.State = c.Trace, c.StateDir
+	for _, rule := range c.Milter.Rules { // what a filter wrote goes to nobody
+		c.Reporter.Strip = append(c.Reporter.Strip, rule.Field)
+	}
 	f.logLevel(s.LogLevel)
 	f.limits(s.Milter)
 	return c, f

@@ -19,6 +19,10 @@ func (f *faults) composer(s reporterSettings, host string) reporter.Composer {
 		Sender:  queue.Sender{From: s.From, Host: host, Agent: "spamreport-milter/" + version()},
 		Letters: letters, Format: s.Format, Language: s.Language, Signature: s.Signature,
 	}
+	if s.Evidence != "redacted" && s.Evidence != "full" {
+		f.add("reporter.evidence: %q is neither redacted nor full", s.Evidence)
+	}
+	w.Evidence = reporter.Evidence{Full: s.Evidence == "full", Strip: slices.Clone(reporter.FilterFields)}
 	for _, d := range s.Desk {
 		w.Desks = append(w.Desks, f.desk(d, letters))
 	}

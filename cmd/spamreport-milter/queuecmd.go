@@ -138,7 +138,11 @@ func (c *QueueShowCmd) Run(e *Env) error {
 	}
 	switch {
 	case c.Message:
-		return e.Config.Reporter.Compose(e.Stdout, &k.Complaint)
+		w := e.Config.Reporter.Composer
+		if w.Key, err = e.Config.key(); err != nil {
+			return &exitError{exConfig, err}
+		}
+		return w.Compose(e.Stdout, &k.Complaint)
 	case c.JSON:
 		return newJSON(e.Stdout).Encode(caseView(k))
 	}
