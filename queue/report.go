@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,9 +21,12 @@ func (s *Store) Submit(ctx context.Context, r Report) (int64, error) {
 	if r.Received.IsZero() {
 		r.Received = s.now()
 	}
-	id, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (int64, error) {
-		return s.insertReport(ctx, tx, &r)
-	})
+	m := packMail(r.Message.Header, r.Message.Body) // before the writer, which is one for all
+	var id int64
+	err := s.hand(ctx, &job{sole: true, run: func(ctx context.Context, tx *change) (err error) {
+		id, err = s.insertReport(ctx, tx, &r, &m)
+		return err
+	}})
 	if err != nil {
 		return 0, fmt.Errorf("report not stored: %w", err)
 	}
@@ -40,12 +42,12 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0) RETURNING id`
 	insertRecipient = `INSERT INTO recipients (report_id, position, address) VALUES ($1, $2, $3)`
 	insertMail      = `
-		INSERT INTO mail (hash, header, body) VALUES ($1, $2, $3)
+		INSERT INTO mail (hash, header, body, coding) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (hash) DO NOTHING RETURNING id`
 )
 
-func (s *Store) insertReport(ctx context.Context, tx *sql.Tx, r *Report) (id int64, err error) {
-	mail, err := s.insertMail(ctx, tx, r.Message.Header, r.Message.Body)
+func (s *Store) insertReport(ctx context.Context, tx *change, r *Report, m *mail) (id int64, err error) {
+	mailID, err := s.insertMail(ctx, tx, m)
 	if err != nil {
 		return 0, err
 	}
@@ -58,7 +60,7 @@ func (s *Store) insertReport(ctx context.Context, tx *sql.Tx, r *Report) (id int
 	}
 	err = tx.StmtContext(ctx, s.compiled[insertReport]).QueryRowContext(ctx,
 		micros(r.Received), r.Cause, text(r.Reporter), text(r.Reason), []byte(r.Message.MailFrom),
-		session, r.Message.HeaderCut, r.Message.BodySize, mail).Scan(&id)
+		session, flag(r.Message.HeaderCut), r.Message.BodySize, mailID).Scan(&id)
 	if err != nil {
 		return 0, err
 	}
@@ -71,12 +73,30 @@ func (s *Store) insertReport(ctx context.Context, tx *sql.Tx, r *Report) (id int
 	return id, nil
 }
 
+// purgedMail is the row that reports point to whose mail was removed.
+const purgedMail = 0
+
+// mail is a mail as it is stored.
+type mail struct {
+	hash         []byte
+	header, body []byte
+	coding       string
+}
+
+// packMail compresses a mail where that saves something.
+func packMail(header, body []byte) mail {
+	m := mail{hash: mailHash(header, body), header: pack(header), body: pack(body), coding: packed}
+	if len(m.header)+len(m.body) >= len(header)+len(body) {
+		m.header, m.body, m.coding = blob(header), blob(body), plain
+	}
+	return m
+}
+
 // insertMail stores a mail unless it is there, and returns its row.
-func (s *Store) insertMail(ctx context.Context, tx *sql.Tx, header, body []byte) (id int64, err error) {
-	hash := mailHash(header, body)
-	err = tx.StmtContext(ctx, s.compiled[insertMail]).QueryRowContext(ctx, hash, blob(header), blob(body)).Scan(&id)
+func (s *Store) insertMail(ctx context.Context, tx *change, m *mail) (id int64, err error) {
+	err = tx.StmtContext(ctx, s.compiled[insertMail]).QueryRowContext(ctx, m.hash, m.header, m.body, m.coding).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = tx.QueryRowContext(ctx, `SELECT id FROM mail WHERE hash = $1`, hash).Scan(&id)
+		err = tx.QueryRowContext(ctx, `SELECT id FROM mail WHERE hash = $1`, m.hash).Scan(&id)
 	}
 	return id, err
 }
@@ -85,8 +105,7 @@ func (s *Store) insertMail(ctx context.Context, tx *sql.Tx, header, body []byte)
 // header and the body. The length tells mails apart that only split differently.
 func mailHash(header, body []byte) []byte {
 	h := sha256.New()
-	h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(header))))
-	h.Write(header)
+	part(h, header)
 	h.Write(body)
 	return h.Sum(nil)
 }
@@ -113,17 +132,22 @@ func readReport(ctx context.Context, tx *sql.Tx, id int64) (*Report, error) {
 	m := &r.Message
 	var received int64
 	var session sql.NullString
+	var coding string
+	var mailID int64
 	err := tx.QueryRowContext(ctx, `
-		SELECT received, cause, reporter, reason, mail_from, session, header_cut, body_size, header, body
+		SELECT received, cause, reporter, reason, mail_from, session, header_cut, body_size, mail_id, header, body, coding
 		FROM reports JOIN mail ON mail.id = reports.mail_id WHERE reports.id = $1`, id).
-		Scan(&received, &r.Cause, &r.Reporter, &r.Reason, &m.MailFrom, &session, &m.HeaderCut, &m.BodySize, &m.Header, &m.Body)
+		Scan(&received, &r.Cause, &r.Reporter, &r.Reason, &m.MailFrom, &session, &m.HeaderCut, &m.BodySize, &mailID, &m.Header, &m.Body, &coding)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("report %d is %w", id, ErrNotFound)
 	}
 	if err != nil {
 		return nil, err
 	}
-	r.Received = fromMicros(received)
+	if err := unpackMail(m, coding); err != nil {
+		return nil, fmt.Errorf("mail of report %d: %w", id, err)
+	}
+	r.Received, r.Purged = fromMicros(received), mailID == purgedMail
 	if session.Valid {
 		m.Session = new(trace.Session)
 		if err := json.Unmarshal([]byte(session.String), m.Session); err != nil {
@@ -132,6 +156,14 @@ func readReport(ctx context.Context, tx *sql.Tx, id int64) (*Report, error) {
 	}
 	m.RcptTo, err = column[string](ctx, tx, `SELECT address FROM recipients WHERE report_id = $1 ORDER BY position`, id)
 	return r, err
+}
+
+func unpackMail(m *trace.Message, coding string) (err error) {
+	if m.Header, err = unpack(coding, m.Header); err != nil {
+		return err
+	}
+	m.Body, err = unpack(coding, m.Body)
+	return err
 }
 
 // column returns the only column of a query's rows.

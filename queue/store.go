@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,9 @@ type Options struct {
 	// older schema up to date, keeps other daemons out (ErrInUse), and frees
 	// the claims of one that was killed. Commands don't set it.
 	Daemon bool
+	// Alone refuses (ErrInUse) while daemons have the queue open, and keeps them
+	// out until it is closed.
+	Alone bool
 	// Host names this machine in events as system:HOST; os.Hostname if empty.
 	Host string
 	// Log takes the schema's changes; slog.Default if nil.
@@ -39,11 +43,16 @@ type Store struct {
 	// compiled holds the statements that run for each report or source, by
 	// their text: SQLite takes longer to compile them than to run them.
 	compiled map[string]*sql.Stmt
+	setUp    sync.Mutex // guards the making of compiled
+	daemon   bool
 	log      *slog.Logger
 	clock    func() time.Time
-	system   string      // the actor of what no person did
-	lock     *os.File    // keeps other daemons out; nil in a command
-	file     os.FileInfo // of the file as it was opened
+	ownClock bool         // set by a test
+	offset   atomic.Int64 // of a shared database's clock from ours, in nanoseconds
+	synced   time.Time    // when offset was taken
+	system   string       // the actor of what no person did
+	lock     *os.File     // keeps other daemons out; nil in a command
+	file     os.FileInfo  // of the file as it was opened
 
 	jobs    chan *job
 	stopped chan struct{} // closed when run has ended
@@ -65,12 +74,13 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 		engine:  engineOf(path),
 		log:     cmp.Or(o.Log, slog.Default()),
 		clock:   o.Now,
+		daemon:  o.Daemon,
 		system:  "system:" + o.Host,
 		jobs:    make(chan *job),
 		stopped: make(chan struct{}),
 		wake:    make(chan struct{}),
 	}
-	if s.clock == nil {
+	if s.ownClock = s.clock != nil; !s.ownClock {
 		s.clock = time.Now
 	}
 	if o.Host == "" {
@@ -83,8 +93,15 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if s.engine == &postgres {
 		s.place = withoutPassword(path)
 	}
-	if err := s.connect(ctx, o.Daemon); err != nil {
+	err := s.engine.connect(s, o)
+	if err == nil {
+		err = s.engine.ready(s, ctx)
+	}
+	if err != nil && (!o.Daemon || !s.engine.mayReturn(err)) {
 		return nil, errors.Join(s.explain(err), s.disconnect())
+	}
+	if err != nil {
+		s.log.Error("queue does not answer, reports are refused for now", "err", s.explain(err))
 	}
 	go s.run()
 	if o.Daemon && s.engine.soleDaemon {
@@ -128,11 +145,16 @@ func (s *Store) wakeWorkers() {
 	s.wake = make(chan struct{})
 }
 
-func (s *Store) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+func (s *Store) now() time.Time {
+	return s.clock().Add(time.Duration(s.offset.Load())).UTC().Truncate(time.Microsecond)
+}
 
 // view runs fn on one unchanging view of the queue.
 func (s *Store) view(ctx context.Context, fn func(*sql.Tx) error) error {
-	tx, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.engine.unchanging})
+	if err := s.engine.ready(s, ctx); err != nil {
+		return s.explain(err)
+	}
+	tx, err := begin(ctx, s.reader, &sql.TxOptions{ReadOnly: true, Isolation: s.engine.unchanging})
 	if err != nil {
 		return s.explain(err)
 	}
