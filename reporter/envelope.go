@@ -26,6 +26,9 @@ func (d *draft) envelope() message.Header {
 	h.Set("Date", date(sentAt(d.Complaint)))
 	h.Set("Subject", fmt.Sprintf("Abuse report: spam from %s [%s]", d.Source, reference(d.Complaint)))
 	h.Set("To", strings.Join(d.To, ", "))
+	if d.replyTo != "" {
+		h.Set("Reply-To", d.replyTo)
+	}
 	h.Set("From", d.sender.From)
 	return h
 }

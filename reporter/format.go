@@ -43,6 +43,8 @@ type Composer struct {
 	Signature string
 	// Desks are wishes of single addressees, the narrowest first.
 	Desks []Desk
+	// Answers is where bounces and answers go.
+	Answers Answers
 	Evidence
 }
 
@@ -124,13 +126,14 @@ type draft struct {
 	sender   queue.Sender
 	letters  *Letters
 	letter   Letter
+	replyTo  string // empty: From
 	mailFrom string // of the sample, as it may be shown
 	original []byte // the sample, as SMTP carries it
 	header   int    // how much of original is its header section
 }
 
 func (w *Composer) draft(c *queue.Complaint) *draft {
-	d := &draft{Complaint: c, sender: w.senderOf(c), letters: w.Letters}
+	d := &draft{Complaint: c, sender: w.senderOf(c), letters: w.Letters, replyTo: w.address(c.ID, VerbReply)}
 	if d.letters == nil {
 		d.letters = builtin
 	}

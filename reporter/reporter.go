@@ -46,6 +46,7 @@ type Contacts interface {
 type Config struct {
 	Composer
 	Relay Relay
+	DKIM  *DKIM // nil: the relay signs, or nobody
 	Trace trace.Options
 	Log   *slog.Logger
 

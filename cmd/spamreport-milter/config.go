@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/mail"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -294,20 +292,7 @@ func (f *faults) reporter(s reporterSettings, host string) reporter.Config {
 		s.From = "postmaster@" + host
 	}
 	s.From = f.mailbox(s.From)
-	relay, port, err := net.SplitHostPort(s.Smarthost)
-	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 || relay == "" {
-		f.add("reporter.smarthost: %q is no HOST:PORT", s.Smarthost)
-	}
-	if s.SmarthostTLS == "" {
-		s.SmarthostTLS = reporter.RelayTLS(s.Smarthost)
-	}
-	if s.SmarthostTLS != "none" && s.SmarthostTLS != "starttls" {
-		f.add("reporter.smarthost_tls: %q is neither starttls nor none", s.SmarthostTLS)
-	}
-	return reporter.Config{
-		Composer: f.composer(s, host),
-		Relay:    reporter.Relay{Addr: s.Smarthost, TLS: s.SmarthostTLS, RootCAs: f.roots("reporter.smarthost_ca_file", s.SmarthostCA)},
-	}
+	return reporter.Config{Composer: f.composer(s, host), Relay: f.relay(s), DKIM: f.dkim(s)}
 }
 
 // mailbox checks the address that complaints come from and encodes its name

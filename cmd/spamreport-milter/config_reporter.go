@@ -1,8 +1,13 @@
 package main
 
 import (
+	"cmp"
+	"net"
+	"net/mail"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"spamreport-milter/queue"
@@ -23,6 +28,10 @@ func (f *faults) composer(s reporterSettings, host string) reporter.Composer {
 		f.add("reporter.evidence: %q is neither redacted nor full", s.Evidence)
 	}
 	w.Evidence = reporter.Evidence{Full: s.Evidence == "full", Strip: slices.Clone(reporter.FilterFields)}
+	w.Answers = reporter.Answers(s.Answers)
+	if err := w.Answers.Check(); err != nil {
+		f.add("reporter.answers: %w", err)
+	}
 	for _, d := range s.Desk {
 		w.Desks = append(w.Desks, f.desk(d, letters))
 	}
@@ -64,4 +73,61 @@ func (f *faults) language(key, name string, letters *reporter.Letters) {
 	if known := letters.Languages(); !slices.Contains(known, name) {
 		f.add("%s: no letters in %q: there are %s", key, name, strings.Join(known, ", "))
 	}
+}
+
+func (f *faults) relay(s reporterSettings) reporter.Relay {
+	host, port, err := net.SplitHostPort(s.Smarthost)
+	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 || host == "" {
+		f.add("reporter.smarthost: %q is no HOST:PORT", s.Smarthost)
+	}
+	r := reporter.Relay{Addr: s.Smarthost, TLS: cmp.Or(s.SmarthostTLS, reporter.RelayTLS(s.Smarthost)),
+		RootCAs: f.roots("reporter.smarthost_ca_file", s.SmarthostCA), User: s.SmarthostUser}
+	if !slices.Contains([]string{"starttls", "tls", "none"}, r.TLS) {
+		f.add("reporter.smarthost_tls: %q is none of starttls, tls, none", s.SmarthostTLS)
+	}
+	if (s.SmarthostUser == "") != (s.SmarthostPass == "") {
+		f.add("reporter.smarthost_user and reporter.smarthost_password_file: one without the other is no use")
+	}
+	if s.SmarthostPass != "" {
+		r.Password = f.firstLine("reporter.smarthost_password_file", s.SmarthostPass)
+	}
+	if r.User != "" && r.TLS == "none" && reporter.RelayTLS(s.Smarthost) != "none" {
+		f.add("reporter.smarthost_tls: a password must not cross the network in the clear: use starttls or tls")
+	}
+	return r
+}
+
+func (f *faults) firstLine(key, file string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		f.add("%s: %w", key, err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimRight(line, "\r")
+}
+
+func (f *faults) dkim(s reporterSettings) *reporter.DKIM {
+	if s.DKIMKey == "" {
+		if s.DKIMSelector != "" || s.DKIMDomain != "" {
+			f.add("reporter.dkim_key_file: without a key nothing is signed")
+		}
+		return nil
+	}
+	text, err := os.ReadFile(s.DKIMKey)
+	if err != nil {
+		f.add("reporter.dkim_key_file: %w", err)
+		return nil
+	}
+	key, err := reporter.ParseDKIMKey(text)
+	if err != nil {
+		f.add("reporter.dkim_key_file: %s: %w", s.DKIMKey, err)
+	}
+	d := &reporter.DKIM{Domain: s.DKIMDomain, Selector: s.DKIMSelector, Key: key}
+	if from, err := mail.ParseAddress(s.From); err == nil && d.Domain == "" {
+		_, d.Domain, _ = strings.Cut(from.Address, "@")
+	}
+	if !hostName.MatchString(d.Selector) || !hostName.MatchString(d.Domain) {
+		f.add("reporter.dkim_selector: %q at %q is no name in DNS", d.Selector, d.Domain)
+	}
+	return d
 }
