@@ -108,8 +108,11 @@ func TestDeskWithAPageGetsNoMail(t *testing.T) {
 	}), nil)
 	d.submit(fromSender())
 	c := d.complaint(d.event(queue.ActionFiled).ComplaintID)
-	if len(c.To) != 0 || !strings.Contains(c.Hold, "on a page only: https://net.test/abuse") {
-		t.Errorf("to %v, hold %q", c.To, c.Hold)
+	if c.State != queue.Form || len(c.To) != 0 || !strings.Contains(c.Hold, "on a page only: https://net.test/abuse") {
+		t.Errorf("%s to %v, hold %q", c.State, c.To, c.Hold)
+	}
+	if out, err := d.Decide(t.Context(), queue.Decision{Action: queue.ActionDone, Actor: "user:admin"}, c.ID); err != nil || len(out.Done) != 1 {
+		t.Errorf("it can't be done: %v, %v", out, err)
 	}
 }
 

@@ -24,7 +24,7 @@ func (d *draft) envelope() message.Header {
 	h.Set("Auto-Submitted", "auto-generated")
 	h.Set("Message-ID", d.MessageID)
 	h.Set("Date", date(sentAt(d.Complaint)))
-	h.Set("Subject", fmt.Sprintf("Abuse report: spam from %s [%s]", d.Source, reference(d.Complaint)))
+	h.Set("Subject", fmt.Sprintf("Abuse report: spam from %s [%s]", d.Source, reference(d.ID)))
 	h.Set("To", strings.Join(d.To, ", "))
 	if d.replyTo != "" {
 		h.Set("Reply-To", d.replyTo)
@@ -86,8 +86,24 @@ func (s *section) write(mw *message.Writer) error {
 
 // textPart is the part that people read.
 func (d *draft) textPart() (section, error) {
-	text, err := d.letters.write("text", &d.letter)
+	text, err := d.text("text")
 	return section{kind: "text/plain", params: map[string]string{"charset": "utf-8"}, body: text}, err
+}
+
+// writeText writes a complaint that is nothing but text.
+func writeText(w io.Writer, h message.Header, text []byte) error {
+	h.SetContentType("text/plain", map[string]string{"charset": "utf-8"})
+	if !ascii(text) {
+		h.Set("Content-Transfer-Encoding", "8bit")
+	}
+	mw, err := message.CreateWriter(w, h)
+	if err != nil {
+		return err
+	}
+	if _, err := mw.Write(text); err != nil {
+		return err
+	}
+	return mw.Close()
 }
 
 // fields writes header-like lines whose values come from hostile places.
@@ -154,7 +170,7 @@ func reportingMTA(in *queue.Incident, s queue.Sender) string {
 }
 
 // reference is how both sides name a complaint.
-func reference(c *queue.Complaint) string { return fmt.Sprintf("complaint %d", c.ID) }
+func reference(id int64) string { return fmt.Sprintf("complaint %d", id) }
 
 func date(t time.Time) string { return t.UTC().Format("Mon, 02 Jan 2006 15:04:05 -0700") }
 

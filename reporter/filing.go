@@ -68,11 +68,14 @@ func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
 		Hold: found.Hold, LookupAt: found.LookupAt,
 		Incidents: []queue.Incident{{ReportID: report.ID, Chain: chain}},
 	}
+	if found.form {
+		c.State = queue.Form
+	}
 	id, err := r.queue.File(ctx, claim, c)
 	if err != nil {
 		return err
 	}
-	r.Log.Info("complaint held", "complaint", id, "report", report.ID, "source", party.Addr, "to", c.To, "hold", c.Hold)
+	r.Log.Info("complaint filed", "complaint", id, "state", c.State, "report", report.ID, "source", party.Addr, "to", c.To, "hold", c.Hold)
 	return nil
 }
 
@@ -95,6 +98,7 @@ func (r *Reporter) lookUpNext(ctx context.Context) (bool, error) {
 type found struct {
 	queue.Found
 	format string
+	form   bool // the desk has a page only
 }
 
 // find asks who answers for an address. Not to find anybody is an answer too.
@@ -111,12 +115,18 @@ func (r *Reporter) find(ctx context.Context, a netip.Addr) (found, error) {
 			continue
 		}
 		if c.Form != "" {
+			found.form = true
 			found.Reason = strings.TrimSpace("the desk "+c.Address) + " takes complaints on a page only: " + c.Form
 			continue
 		}
 		found.To = append(found.To, c.Address)
 	}
-	if len(found.To) == 0 {
+	switch {
+	case len(found.To) > 0:
+		found.form = false
+	case found.form:
+		found.Hold = found.Reason
+	default:
 		found.Hold = "no contact: " + found.Reason + tried(answer)
 	}
 	found.format = r.format(found.To, &answer)

@@ -24,10 +24,15 @@ var formats = map[string]Format{
 	ARF.Name:   ARF,
 	XARF.Name:  XARF,
 	Plain.Name: Plain,
+
+	Withdrawal.Name: Withdrawal,
 }
 
-// Formats lists the names of all formats.
-func Formats() []string { return slices.Sorted(maps.Keys(formats)) }
+// Formats lists the names of the formats that can be chosen.
+func Formats() []string {
+	names := slices.Sorted(maps.Keys(formats))
+	return slices.DeleteFunc(names, func(n string) bool { return n == Withdrawal.Name })
+}
 
 // Composer writes complaints. The zero value writes in English, unsigned, with the
 // evidence redacted.
@@ -145,9 +150,21 @@ func (w *Composer) draft(c *queue.Complaint) *draft {
 		*s = shown.text(*s)
 	}
 	d.letter.Signature = w.Signature
+	if c.Withdraws != 0 {
+		d.letter.Withdraws = reference(c.Withdraws)
+	}
 	d.letter.Language = cmp.Or(w.desk(c.To).Language, w.Language)
 	return d
 }
 
 // sample is the incident that stands for all of a complaint.
 func (d *draft) sample() *queue.Incident { return &d.Incidents[0] }
+
+// text writes the letter of a name, or what a person has written in its place.
+func (d *draft) text(name string) ([]byte, error) {
+	if d.Letter == "" {
+		return d.letters.write(name, &d.letter)
+	}
+	text := strings.ReplaceAll(d.Letter, "\r\n", "\n")
+	return []byte(strings.ReplaceAll(strings.TrimRight(text, "\n")+"\n", "\n", "\r\n")), nil
+}

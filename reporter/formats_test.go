@@ -278,7 +278,7 @@ func TestTemplates(t *testing.T) {
 		want  string // of the error; empty when they are good
 	}{
 		{"own words", map[string]string{"en/text": good}, ""},
-		{"own language", map[string]string{"fr/text": good, "fr/letter": good}, ""},
+		{"own language", map[string]string{"fr/text": good, "fr/letter": good, "fr/withdrawal": good}, ""},
 		{"half a language", map[string]string{"fr/text": good}, "fr has no letter.tmpl"},
 		{"no such field", map[string]string{"en/text": good + "{{.Nobody}}"}, "Nobody"},
 		{"does not parse", map[string]string{"en/text": "{{if"}, "en/text.tmpl"},
@@ -314,5 +314,56 @@ func TestTemplates(t *testing.T) {
 				t.Errorf("%v: not in my own words:\n%s", err, b.String())
 			}
 		})
+	}
+}
+
+// TestOwnLetter: what a person wrote stands in place of the usual text.
+func TestOwnLetter(t *testing.T) {
+	for _, format := range reporter.Formats() {
+		c := complaint(spam())
+		c.Format, c.Letter = format, "Hello,\nthis is about 192.0.2.77.\r\n\n"
+		_, text := readText(t, compose(t, c))
+		if !strings.HasPrefix(text, "Hello,\r\nthis is about 192.0.2.77.\r\n") || strings.Contains(text, "Please look into it") {
+			t.Errorf("%s: %.200q", format, text)
+		}
+	}
+}
+
+// TestRetractedComplaint takes a complaint back that was sent: who has it gets word,
+// without evidence.
+func TestRetractedComplaint(t *testing.T) {
+	d := start(t, registry(found), nil)
+	d.approved()
+	id := d.event(queue.ActionSent).ComplaintID
+	out, err := d.Decide(t.Context(), queue.Decision{Action: queue.ActionRetracted, Actor: "user:admin", Reason: "our own test", Sender: us}, id)
+	if err != nil || len(out.Done) != 1 {
+		t.Fatal(out, err)
+	}
+	got, err := d.relay.Wait(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, text := readText(t, got[1].Data)
+	if want := fmt.Sprintf("complaint %d", id); !strings.Contains(h.Get("Subject"), want) || !strings.Contains(text, want+": it was a mistake") {
+		t.Errorf("subject %q, text %q", h.Get("Subject"), text)
+	}
+	if !slices.Equal(got[1].To, got[0].To) || bytes.Contains(got[1].Data, []byte("Buy now")) {
+		t.Errorf("to %v:\n%s", got[1].To, got[1].Data)
+	}
+}
+
+// TestPaste: the task for a page is text alone, and done is done.
+func TestPaste(t *testing.T) {
+	var b bytes.Buffer
+	if err := composer.Paste(&b, complaint(spam())); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"192.0.2.77", "\nFull header:\n", "\nEmail message:\n", "Buy now\n"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("not there: %q", want)
+		}
+	}
+	if strings.Contains(b.String(), "\r") || strings.Contains(b.String(), "Message-ID") {
+		t.Errorf("not to be pasted:\n%q", b.String())
 	}
 }

@@ -16,13 +16,14 @@ import (
 )
 
 // The texts built in, a directory for each language. "text" is the part of a
-// report that people read, "letter" the beginning of a letter.
+// report that people read, "letter" the beginning of a letter, "withdrawal" the word that a
+// complaint was a mistake.
 //
 //go:embed templates
 var embedded embed.FS
 
 // letterNames are the templates that each language has.
-var letterNames = []string{"text", "letter"}
+var letterNames = []string{"text", "letter", "withdrawal"}
 
 // Letters are the texts of complaints by language, checked: what could fail has
 // failed when they were read.
@@ -47,8 +48,8 @@ func sub(f fs.FS, dir string) fs.FS {
 	return f
 }
 
-// ReadLetters reads the templates of a directory, LANGUAGE/text.tmpl and
-// LANGUAGE/letter.tmpl, over those built in. Each is tried on letters with all and
+// ReadLetters reads the templates of a directory, LANGUAGE/text.tmpl,
+// letter.tmpl and withdrawal.tmpl, over those built in. Each is tried on letters with all and
 // with the least that can be said, so that none fails when a complaint goes out. A
 // new language needs all of them.
 func ReadLetters(dir string) (*Letters, error) {
@@ -80,7 +81,7 @@ func readLetters(dir fs.FS, under *Letters) (*Letters, error) {
 		return nil, err
 	}
 	if len(files) == 0 {
-		return nil, errors.New("no template there: they are named LANGUAGE/text.tmpl and LANGUAGE/letter.tmpl")
+		return nil, errors.New("no template there: they are named LANGUAGE/text.tmpl, letter.tmpl and withdrawal.tmpl")
 	}
 	var faults []error
 	for _, f := range files {
@@ -140,14 +141,14 @@ func (l *Letters) try(name string) error {
 // Samples that templates are tried on.
 var (
 	leastLetter = Letter{Source: "192.0.2.7", Arrival: "Mon, 23 Nov 2026 12:00:00 +0000", MTA: "mx.isp.example",
-		From: "abuse@isp.example", Reference: "complaint 17", Count: 1}
+		From: "abuse@isp.example", Reference: "complaint 17", Withdraws: "complaint 12", Count: 1}
 	fullLetter = Letter{
 		Source: "2001:db8::7", Port: "40123", HELO: "pc.example", RDNS: "host7.net.example",
 		Arrival: "Mon, 23 Nov 2026 12:00:00 +0000", MTA: "mx.isp.example", QueueID: "4Xyz12",
 		MailFrom: "offers@sender.example", Subject: "Offers", Cause: "user",
 		To:      []LetterTo{{"abuse@net.example", "RDAP", "abuse"}, {Address: "security@net.example"}},
 		Network: "2001:db8::/32", NetworkName: "NET-EXAMPLE", Kept: 1 << 20, BodyCut: true, Altered: true, Redacted: true,
-		From: "Mail Abuse <abuse@isp.example>", Reference: "complaint 17",
+		From: "Mail Abuse <abuse@isp.example>", Reference: "complaint 17", Withdraws: "complaint 12",
 		Incidents: []LetterIncident{{"Mon, 23 Nov 2026 12:00:00 +0000", "2001:db8::7", "4Xyz12"}, {Arrival: "Mon, 23 Nov 2026 12:00:01 +0000"}},
 		Count:     3, More: 1, Signature: "ISP Example, Mail Abuse",
 	}

@@ -6,7 +6,7 @@ import (
 	"io"
 	"unicode/utf8"
 
-	"github.com/emersion/go-message"
+	"spamreport-milter/queue"
 )
 
 // Plain is the letter that people write by hand: what came from where and when,
@@ -21,9 +21,32 @@ var Plain = Format{
 const maxShown = 64 << 10
 
 func writePlain(w io.Writer, d *draft) error {
-	text, err := d.letters.write("letter", &d.letter)
+	text, err := d.pasted()
 	if err != nil {
 		return err
+	}
+	return writeText(w, d.envelope(), text)
+}
+
+// Paste writes what a person puts into the page of a desk that takes no mail: the
+// letter alone, with plain line ends.
+func (w *Composer) Paste(out io.Writer, c *queue.Complaint) error {
+	if len(c.Incidents) == 0 {
+		return fmt.Errorf("complaint %d has no incident: nothing to report", c.ID)
+	}
+	text, err := w.draft(c).pasted()
+	if err != nil {
+		return fmt.Errorf("compose complaint %d to be pasted: %w", c.ID, err)
+	}
+	_, err = out.Write(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")))
+	return err
+}
+
+// pasted is a letter with header and message behind it.
+func (d *draft) pasted() ([]byte, error) {
+	text, err := d.text("letter")
+	if err != nil {
+		return nil, err
 	}
 	var b bytes.Buffer
 	b.Write(text)
@@ -38,19 +61,7 @@ func writePlain(w io.Writer, d *draft) error {
 		fmt.Fprintf(&b, "[%d octets more]\r\n", rest)
 	}
 	b.WriteString(rule)
-	h := d.envelope()
-	h.SetContentType("text/plain", map[string]string{"charset": "utf-8"})
-	if !ascii(b.Bytes()) {
-		h.Set("Content-Transfer-Encoding", "8bit")
-	}
-	mw, err := message.CreateWriter(w, h)
-	if err != nil {
-		return err
-	}
-	if _, err := mw.Write(b.Bytes()); err != nil {
-		return err
-	}
-	return mw.Close()
+	return b.Bytes(), nil
 }
 
 // shown is the body as far as a letter shows it, cut at a line's end where there is

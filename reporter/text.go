@@ -16,7 +16,7 @@ type Letter struct {
 	Source, Port, HELO, RDNS string
 	Arrival, MTA, QueueID    string
 	MailFrom, Subject        string
-	Cause                    string // "filter", "user" or "hand": who called it abuse
+	Cause                    string // "filter", "user", "trap" or "hand": who called it abuse
 	To                       []LetterTo
 	Network, NetworkName     string
 	Kept                     int // octets of the body
@@ -24,6 +24,7 @@ type Letter struct {
 	Altered                  bool // SMTP could not carry it as it was
 	Redacted                 bool // tokens stand for its recipients
 	From, Reference          string
+	Withdraws                string // the complaint that this one takes back
 	// Incidents are all messages of a complaint about several, at most 100;
 	// empty for one. More counts those left out, Count is how many there are.
 	Incidents   []LetterIncident
@@ -49,7 +50,7 @@ func letterOf(d *draft) Letter {
 		Arrival: date(arrival(in)), MTA: reportingMTA(in, d.sender),
 		MailFrom: d.mailFrom, Subject: d.Subject, Cause: string(in.Report.Cause),
 		Kept: len(m.Body), BodyCut: m.Truncated(), HeaderCut: m.HeaderCut,
-		From: d.sender.From, Reference: reference(d.Complaint), Count: len(d.Incidents),
+		From: d.sender.From, Reference: reference(d.ID), Count: len(d.Incidents),
 	}
 	if m.Session != nil {
 		l.QueueID = m.Session.QueueID

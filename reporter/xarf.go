@@ -91,7 +91,7 @@ func xarfOf(d *draft) xarf {
 		Category: "messaging", Type: "spam", Protocol: "smtp",
 		EvidenceSource: evidenceSource(d.sample().Report.Cause),
 		MailFrom:       d.mailFrom, Subject: clip(d.letter.Subject, 500),
-		Description: "Unsolicited bulk mail, " + reference(d.Complaint),
+		Description: "Unsolicited bulk mail, " + reference(d.ID),
 	}
 	if n := len(d.Incidents); n > 1 {
 		x.Recipients = n
@@ -120,8 +120,11 @@ func xarfUs(s queue.Sender) xarfParty {
 
 // evidenceSource says who called it spam, in XARF's words.
 func evidenceSource(c queue.Cause) string {
-	if c == queue.CauseFilter {
+	switch c {
+	case queue.CauseFilter:
 		return "automated_filter"
+	case queue.CauseTrap:
+		return "spamtrap"
 	}
 	return "user_complaint"
 }

@@ -142,6 +142,9 @@ func (c *QueueShowCmd) Run(e *Env) error {
 		if w.Key, err = e.Config.key(); err != nil {
 			return &exitError{exConfig, err}
 		}
+		if k.Complaint.State == queue.Form {
+			return w.Paste(e.Stdout, &k.Complaint)
+		}
 		return w.Compose(e.Stdout, &k.Complaint)
 	case c.JSON:
 		return newJSON(e.Stdout).Encode(caseView(k))

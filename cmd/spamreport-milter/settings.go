@@ -84,7 +84,7 @@ type reporterSettings struct {
 	Signature     string `toml:"signature" means:"what stands below every letter" absent:"nothing"`
 	Evidence      string `toml:"evidence" means:"how the reported message is shown: redacted (tokens stand for its recipients), or full to the operator of the source's network and redacted to all others"`
 	KeyFile       string `toml:"key_file" means:"file with a secret of 32 octets or more, which tokens are made with; hosts that share a queue share it" absent:"key in state_dir, made at the first start"`
-	Templates     string `toml:"templates" means:"directory of letters of your own, LANGUAGE/text.tmpl and LANGUAGE/letter.tmpl, in place of those built in" absent:"those built in"`
+	Templates     string `toml:"templates" means:"directory of letters of your own, LANGUAGE/text.tmpl, letter.tmpl and withdrawal.tmpl, in place of those built in" absent:"those built in"`
 
 	Desk []deskSettings `toml:"desk" means:"wishes of single abuse desks; the first that fits counts"`
 }
