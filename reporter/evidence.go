@@ -24,7 +24,7 @@ type Evidence struct {
 }
 
 // FilterFields are fields of the filters that stand before us, and our own.
-var FilterFields = []string{"X-Spam", "X-Spam-*", "X-Spamd-*", "X-Rspamd-*", "X-Rspam-*", "X-Virus-*", "X-Amavis-*", "X-Spamreport-*"}
+var FilterFields = []string{"X-Spam", "X-Spam-*", "X-Spamd-*", "X-Rspamd-*", "X-Rspam-*", "X-Virus-*", "X-Amavis-*", "Spamreport-Seal"}
 
 // shown is a message as an addressee gets to see it.
 type shown struct {

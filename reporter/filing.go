@@ -109,7 +109,15 @@ func (r *Reporter) find(ctx context.Context, a netip.Addr) (found, error) {
 	}
 	found := found{Found: queue.Found{Contact: marshal(answer), Network: answer.Network.String(), LookupAt: answer.Retry}}
 	found.Reason = answer.Reason
+	shut, err := r.suppressed(ctx, answer.Contacts)
+	if err != nil {
+		return found, err
+	}
 	for _, c := range answer.Contacts {
+		if p, ok := shut[strings.ToLower(c.Address)]; ok {
+			found.Reason = c.Address + " gets no complaints: " + p.Reason
+			continue
+		}
 		if r.ourMailbox(c.Address) {
 			found.Reason = "the registry names our own mailbox " + c.Address
 			continue
@@ -131,6 +139,14 @@ func (r *Reporter) find(ctx context.Context, a netip.Addr) (found, error) {
 	}
 	found.format = r.format(found.To, &answer)
 	return found, nil
+}
+
+func (r *Reporter) suppressed(ctx context.Context, contacts []contact.Contact) (map[string]queue.Suppression, error) {
+	var addresses []string
+	for _, c := range contacts {
+		addresses = append(addresses, c.Address)
+	}
+	return r.queue.Suppressed(ctx, addresses...)
 }
 
 // ourMailbox reports whether a complaint to the address would come to ourselves:

@@ -149,6 +149,8 @@ func (w *Composer) draft(c *queue.Complaint) *draft {
 	for _, s := range []*string{&d.letter.Subject, &d.letter.HELO, &d.letter.RDNS} {
 		*s = shown.text(*s)
 	}
+	d.letter.Resolved, d.letter.NotOurs, d.letter.Stop =
+		w.address(c.ID, VerbResolved), w.address(c.ID, VerbNotOurs), w.address(c.ID, VerbStop)
 	d.letter.Signature = w.Signature
 	if c.Withdraws != 0 {
 		d.letter.Withdraws = reference(c.Withdraws)

@@ -150,7 +150,8 @@ var (
 		Network: "2001:db8::/32", NetworkName: "NET-EXAMPLE", Kept: 1 << 20, BodyCut: true, Altered: true, Redacted: true,
 		From: "Mail Abuse <abuse@isp.example>", Reference: "complaint 17", Withdraws: "complaint 12",
 		Incidents: []LetterIncident{{"Mon, 23 Nov 2026 12:00:00 +0000", "2001:db8::7", "4Xyz12"}, {Arrival: "Mon, 23 Nov 2026 12:00:01 +0000"}},
-		Count:     3, More: 1, Signature: "ISP Example, Mail Abuse",
+		Resolved:  "abuse+17-resolved-x@isp.example", NotOurs: "abuse+17-notours-x@isp.example", Stop: "abuse+17-stop-x@isp.example",
+		Count: 3, More: 1, Signature: "ISP Example, Mail Abuse",
 	}
 )
 

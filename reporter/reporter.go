@@ -33,6 +33,9 @@ type Queue interface {
 	ClaimComplaint(ctx context.Context, lease time.Duration) (*queue.ComplaintClaim, error)
 	Record(ctx context.Context, claim *queue.ComplaintClaim, o queue.Outcome) error
 
+	// Suppressed returns those of the addresses that get no complaints, in lower case.
+	Suppressed(ctx context.Context, addresses ...string) (map[string]queue.Suppression, error)
+
 	// Wake returns a channel that is closed when this process adds work.
 	Wake() <-chan struct{}
 }

@@ -25,6 +25,9 @@ type Letter struct {
 	Redacted                 bool // tokens stand for its recipients
 	From, Reference          string
 	Withdraws                string // the complaint that this one takes back
+	// Resolved, NotOurs and Stop are addresses that a mail without words goes to;
+	// empty where answers are not taken.
+	Resolved, NotOurs, Stop string
 	// Incidents are all messages of a complaint about several, at most 100;
 	// empty for one. More counts those left out, Count is how many there are.
 	Incidents   []LetterIncident
