@@ -151,7 +151,7 @@ func TestBurstAsksEachNetworkOnce(t *testing.T) {
 // TestPaceIsPerRegistry needs no clock: the second question cannot be in time.
 func TestPaceIsPerRegistry(t *testing.T) {
 	own := netip.MustParseAddrPort("127.0.0.1:8443")
-	c := newCourtesy([]netip.AddrPort{own}, time.Now)
+	c := newCourtesy(&Config{AllowPrivate: []netip.AddrPort{own}, Now: time.Now})
 	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
 	for link, paced := range map[string]bool{

@@ -114,10 +114,15 @@ func TestRepeatedFailuresAreAskedForLess(t *testing.T) {
 
 func TestDailyNumberOfQuestions(t *testing.T) {
 	now := time.Date(2026, 1, 2, 22, 0, 0, 0, time.UTC)
-	c := newCourtesy(nil, func() time.Time { return now })
+	c := newCourtesy(&Config{Now: func() time.Time { return now }})
 	s := c.server("whois.ripe.net")
-	s.daily, s.asked, s.day = 2, 2, now.Truncate(24*time.Hour)
+	s.daily, s.pace = 2, 0
 	var ev Evidence
+	for range s.daily {
+		if paused, err := c.wait(t.Context(), "whois.ripe.net", &ev); err != nil || paused {
+			t.Errorf("within the day's number: paused %t, %v", paused, err)
+		}
+	}
 	paused, err := c.wait(t.Context(), "whois.ripe.net", &ev)
 	if err != nil || !paused || !ev.RetryAt.Equal(now.Add(2*time.Hour)) {
 		t.Errorf("paused %t until %s, %v", paused, ev.RetryAt, err)

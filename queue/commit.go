@@ -9,11 +9,12 @@ import (
 // told of, and how long the first of a group waits for the last.
 const maxGroup = 128
 
-// change is the transaction that a group of jobs writes in. Events and counts are
-// collected, and written when all else is: who writes to the trail holds it until
-// the commit.
+// change is the transaction that a group of jobs writes in. New reports, events and
+// counts are collected: reports are stored together, and who writes to the trail
+// holds it until the commit, so that comes last.
 type change struct {
 	*sql.Tx
+	reports []*incoming
 	events  []Event
 	tallies []tally
 }
@@ -24,9 +25,9 @@ type job struct {
 	ctx  context.Context
 	run  func(context.Context, *change) error
 	done chan error
-	// sole says that run fails only when the database does. It then needs no
-	// savepoint, which costs as much as a statement.
-	sole bool
+	// report is to be stored, in place of run. It fails only when the database
+	// does, and so needs no savepoint.
+	report *incoming
 }
 
 // commit has the writer run fn and returns when the change is durable. The
@@ -71,9 +72,8 @@ func (s *Store) enter() error {
 	return nil
 }
 
-// run is the writer: it takes all changes that wait and commits them together.
+// run is a writer: it takes all changes that wait and commits them together.
 func (s *Store) run() {
-	defer close(s.stopped)
 	for j := range s.jobs {
 		s.runGroup(s.gather(j))
 	}
@@ -133,6 +133,11 @@ func (s *Store) transact(ctx context.Context, group []*job) (errs []error, broke
 	if errs, err = c.runMembers(ctx, group); err != nil {
 		return nil, err
 	}
+	if len(c.reports) > 0 {
+		if err := s.engine.insertReports(s, ctx, c, c.reports); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.record(ctx, c); err != nil {
 		return nil, err
 	}
@@ -173,6 +178,10 @@ func (c *change) runMembers(ctx context.Context, group []*job) (errs []error, br
 		if errs[i] = context.Cause(j.ctx); errs[i] != nil {
 			continue
 		}
+		if j.report != nil {
+			c.reports = append(c.reports, j.report)
+			continue
+		}
 		if errs[i], broken = c.runMember(ctx, j); broken != nil {
 			return nil, broken
 		}
@@ -181,9 +190,6 @@ func (c *change) runMembers(ctx context.Context, group []*job) (errs []error, br
 }
 
 func (c *change) runMember(ctx context.Context, j *job) (err, broken error) {
-	if j.sole {
-		return nil, j.run(ctx, c)
-	}
 	events, tallies := len(c.events), len(c.tallies)
 	if _, err := c.ExecContext(ctx, "SAVEPOINT member"); err != nil {
 		return nil, err

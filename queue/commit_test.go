@@ -146,8 +146,12 @@ func TestSubmitEndsTooLate(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	id, err := commit(ctx, s, func(ctx context.Context, tx *change) (int64, error) {
 		cancel()
-		m := packMail(nil, nil)
-		return s.insertReport(ctx, tx, &Report{}, &m)
+		in, err := s.incoming(&Report{})
+		if err != nil {
+			return 0, err
+		}
+		err = s.engine.insertReports(s, ctx, tx, []*incoming{in})
+		return in.id, err
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -138,6 +138,11 @@ func scanTable(ctx context.Context, tx *sql.Tx, t table, take func(columns []str
 		if err := rows.Scan(into...); err != nil {
 			return err
 		}
+		for i, v := range values {
+			if octets, ok := v.([]byte); ok {
+				values[i] = blob(octets) // SQLite gives none as a nil slice, which is no NULL
+			}
+		}
 		done++
 		if page = append(page, values); len(page) == copyStep {
 			if err := take(columns, page, done); err != nil {

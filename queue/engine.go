@@ -29,6 +29,10 @@ type engine struct {
 	ready func(s *Store, ctx context.Context) error
 	// hint adds what to do to an error of the database at a place.
 	hint func(place string, err error) error
+	// insertReports stores reports and sets their ids. It is what runs for each
+	// tagged mail, and so is written for each engine.
+	insertReports func(s *Store, ctx context.Context, tx *change, all []*incoming) error
+	compiled      []string // statements for the writer that run for each report
 	// undone reports whether after this error nothing was changed for sure.
 	undone func(err error) bool
 	// giveBack returns the space of removed rows to the system.
@@ -43,6 +47,7 @@ type engine struct {
 	// a daemon goes on without its queue for now.
 	mayReturn func(err error) bool
 
+	writers    int                // at once
 	soleDaemon bool               // all claims are of the daemon before, when one starts
 	unchanging sql.IsolationLevel // of a view
 	work       string             // ends a SELECT of work that nobody else may take
@@ -82,7 +87,7 @@ func (s *Store) explain(err error) error {
 func (s *Store) compile(ctx context.Context) error {
 	compiled := make(map[string]*sql.Stmt)
 	for db, queries := range map[*sql.DB][]string{
-		s.writer: {insertMail, insertReport, insertRecipient},
+		s.writer: s.engine.compiled,
 		s.reader: {selectBlock, selectContact},
 	} {
 		for _, q := range queries {

@@ -20,16 +20,18 @@ import (
 // postgres is a database that several daemons share. What one of them claims the
 // others pass by, and what a dead one had is taken over when its leases end.
 var postgres = engine{
-	name:      "postgres",
-	goose:     goose.DialectPostgres,
-	tables:    `SELECT count(*), count(*) FILTER (WHERE tablename = $1) FROM pg_tables WHERE schemaname = current_schema()`,
-	connect:   (*Store).connectServer,
-	ready:     (*Store).readyServer,
-	hint:      hintPostgres,
-	undone:    answered,
-	mayReturn: func(err error) bool { return !answered(err) },
-	giveBack:  func(*Store, context.Context) error { return nil }, // autovacuum does
-	scrub:     func(*Store, context.Context) error { return nil },
+	name:          "postgres",
+	goose:         goose.DialectPostgres,
+	tables:        `SELECT count(*), count(*) FILTER (WHERE tablename = $1) FROM pg_tables WHERE schemaname = current_schema()`,
+	connect:       (*Store).connectServer,
+	ready:         (*Store).readyServer,
+	hint:          hintPostgres,
+	insertReports: insertIntoServer,
+	compiled:      []string{insertAll, insertAllRecipients},
+	undone:        answered,
+	mayReturn:     func(err error) bool { return !answered(err) },
+	giveBack:      func(*Store, context.Context) error { return nil }, // autovacuum does
+	scrub:         func(*Store, context.Context) error { return nil },
 	lastID: func(table string) string {
 		return `SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('` + table + `', 'id')::regclass), 0)`
 	},
@@ -38,6 +40,7 @@ var postgres = engine{
 		return err
 	},
 	locker:     func() (lock.SessionLocker, error) { return lock.NewPostgresSessionLocker() },
+	writers:    3,
 	unchanging: sql.LevelRepeatableRead,
 	work:       " FOR UPDATE SKIP LOCKED",
 	row:        " FOR UPDATE",
@@ -63,7 +66,8 @@ func (s *Store) connectServer(o Options) error {
 	s.writer = stdlib.OpenDB(*c, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		return announce(ctx, conn, o.Alone)
 	}))
-	s.writer.SetMaxOpenConns(1)
+	s.writer.SetMaxOpenConns(s.engine.writers)
+	s.writer.SetMaxIdleConns(s.engine.writers)
 	s.reader = stdlib.OpenDB(*c)
 	s.reader.SetMaxOpenConns(readers)
 	s.reader.SetMaxIdleConns(readers)
@@ -118,7 +122,7 @@ func (s *Store) readyServer(ctx context.Context) error {
 // answered reports whether it was the server that said no, not the way to it.
 func answered(err error) bool {
 	var e *pgconn.PgError
-	return errors.As(err, &e) && !slices.Contains([]string{"08", "57"}, class(e)) || errors.Is(err, ErrInUse)
+	return errors.As(err, &e) && !slices.Contains([]string{"08", "57"}, class(e)) || errors.Is(err, ErrInUse) || errors.Is(err, errMailRace)
 }
 
 // class is the first two characters of a SQLSTATE.

@@ -21,56 +21,46 @@ func (s *Store) Submit(ctx context.Context, r Report) (int64, error) {
 	if r.Received.IsZero() {
 		r.Received = s.now()
 	}
-	m := packMail(r.Message.Header, r.Message.Body) // before the writer, which is one for all
-	var id int64
-	err := s.hand(ctx, &job{sole: true, run: func(ctx context.Context, tx *change) (err error) {
-		id, err = s.insertReport(ctx, tx, &r, &m)
-		return err
-	}})
+	in, err := s.incoming(&r) // before the writer, which is one for all
+	if err == nil {
+		err = s.hand(ctx, &job{report: in})
+	}
 	if err != nil {
 		return 0, fmt.Errorf("report not stored: %w", err)
 	}
 	s.wakeWorkers()
-	return id, nil
+	return in.id, nil
 }
 
-// The statements of the way in, compiled once.
-const (
-	// Due at 0 and not now: a clock that goes back must not hide fresh reports.
-	insertReport = `
-		INSERT INTO reports (received, cause, reporter, reason, mail_from, session, header_cut, body_size, mail_id, due)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0) RETURNING id`
-	insertRecipient = `INSERT INTO recipients (report_id, position, address) VALUES ($1, $2, $3)`
-	insertMail      = `
-		INSERT INTO mail (hash, header, body, coding) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (hash) DO NOTHING RETURNING id`
-)
+// incoming is a report as it is stored. Those of a group are inserted together.
+type incoming struct {
+	id         int64
+	received   int64
+	cause      string
+	reporter   string
+	reason     string
+	mailFrom   []byte
+	session    sql.NullString
+	headerCut  int
+	bodySize   int64
+	mail       mail
+	recipients []string
+}
 
-func (s *Store) insertReport(ctx context.Context, tx *change, r *Report, m *mail) (id int64, err error) {
-	mailID, err := s.insertMail(ctx, tx, m)
-	if err != nil {
-		return 0, err
+func (s *Store) incoming(r *Report) (*incoming, error) {
+	m := &r.Message
+	in := &incoming{
+		received: micros(r.Received), cause: string(r.Cause), reporter: text(r.Reporter), reason: text(r.Reason),
+		mailFrom: []byte(m.MailFrom), headerCut: flag(m.HeaderCut), bodySize: m.BodySize,
+		mail: packMail(m.Header, m.Body), recipients: m.RcptTo,
 	}
-	var session sql.NullString
-	if r.Message.Session != nil {
-		session.Valid = true
-		if session.String, err = encode(r.Message.Session); err != nil {
-			return 0, err
-		}
+	if m.Session == nil {
+		return in, nil
 	}
-	err = tx.StmtContext(ctx, s.compiled[insertReport]).QueryRowContext(ctx,
-		micros(r.Received), r.Cause, text(r.Reporter), text(r.Reason), []byte(r.Message.MailFrom),
-		session, flag(r.Message.HeaderCut), r.Message.BodySize, mailID).Scan(&id)
-	if err != nil {
-		return 0, err
-	}
-	for i, rcpt := range r.Message.RcptTo {
-		_, err := tx.StmtContext(ctx, s.compiled[insertRecipient]).ExecContext(ctx, id, i, []byte(rcpt))
-		if err != nil {
-			return 0, err
-		}
-	}
-	return id, nil
+	var err error
+	in.session.Valid = true
+	in.session.String, err = encode(m.Session)
+	return in, err
 }
 
 // purgedMail is the row that reports point to whose mail was removed.
@@ -90,15 +80,6 @@ func packMail(header, body []byte) mail {
 		m.header, m.body, m.coding = blob(header), blob(body), plain
 	}
 	return m
-}
-
-// insertMail stores a mail unless it is there, and returns its row.
-func (s *Store) insertMail(ctx context.Context, tx *change, m *mail) (id int64, err error) {
-	err = tx.StmtContext(ctx, s.compiled[insertMail]).QueryRowContext(ctx, m.hash, m.header, m.body, m.coding).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = tx.QueryRowContext(ctx, `SELECT id FROM mail WHERE hash = $1`, m.hash).Scan(&id)
-	}
-	return id, err
 }
 
 // mailHash is the SHA-256 of the header's length (8 bytes, big endian), the

@@ -20,16 +20,18 @@ const readers = 4
 
 // sqlite is one file on this machine, with one daemon.
 var sqlite = engine{
-	name:      "sqlite",
-	goose:     goose.DialectSQLite3,
-	tables:    `SELECT count(*), count(*) FILTER (WHERE name = $1) FROM sqlite_master WHERE type = 'table'`,
-	connect:   (*Store).connectFile,
-	ready:     (*Store).readyFile,
-	hint:      hintSQLite,
-	undone:    func(error) bool { return true }, // a commit that failed is rolled back
-	mayReturn: func(error) bool { return false },
-	giveBack:  (*Store).shrink,
-	scrub:     (*Store).scrubFile,
+	name:          "sqlite",
+	goose:         goose.DialectSQLite3,
+	tables:        `SELECT count(*), count(*) FILTER (WHERE name = $1) FROM sqlite_master WHERE type = 'table'`,
+	connect:       (*Store).connectFile,
+	ready:         (*Store).readyFile,
+	hint:          hintSQLite,
+	insertReports: insertIntoFile,
+	compiled:      []string{insertMail, insertReport, insertRecipient},
+	undone:        func(error) bool { return true }, // a commit that failed is rolled back
+	mayReturn:     func(error) bool { return false },
+	giveBack:      (*Store).shrink,
+	scrub:         (*Store).scrubFile,
 	lastID: func(table string) string {
 		return `SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = '` + table + `'), 0)`
 	},
@@ -38,6 +40,7 @@ var sqlite = engine{
 		return err
 	},
 	upgrades:   []*goose.Migration{goose.NewGoMigration(2, &goose.GoFunc{RunTx: upgrade2}, nil)},
+	writers:    1,
 	soleDaemon: true,
 }
 
@@ -65,7 +68,7 @@ func (s *Store) connectFile(o Options) (err error) {
 	if s.writer, err = sql.Open("sqlite", dsn); err != nil {
 		return err
 	}
-	s.writer.SetMaxOpenConns(1)
+	s.writer.SetMaxOpenConns(s.engine.writers)
 	if s.reader, err = sql.Open("sqlite", dsn); err != nil {
 		return err
 	}

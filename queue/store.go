@@ -38,7 +38,7 @@ type Store struct {
 	path   string // of the file, or URL of the database
 	place  string // the same as it may be shown
 	engine *engine
-	writer *sql.DB // one connection, used by run alone
+	writer *sql.DB // a connection for each writer
 	reader *sql.DB
 	// compiled holds the statements that run for each report or source, by
 	// their text: SQLite takes longer to compile them than to run them.
@@ -55,8 +55,8 @@ type Store struct {
 	file     os.FileInfo  // of the file as it was opened
 
 	jobs    chan *job
-	stopped chan struct{} // closed when run has ended
-	pending sync.WaitGroup
+	running sync.WaitGroup // writers
+	pending sync.WaitGroup // changes under way
 
 	mu     sync.Mutex
 	closed bool
@@ -69,16 +69,15 @@ type Store struct {
 // schema that this program doesn't know, and says what to do about it.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	s := &Store{
-		path:    path,
-		place:   path,
-		engine:  engineOf(path),
-		log:     cmp.Or(o.Log, slog.Default()),
-		clock:   o.Now,
-		daemon:  o.Daemon,
-		system:  "system:" + o.Host,
-		jobs:    make(chan *job),
-		stopped: make(chan struct{}),
-		wake:    make(chan struct{}),
+		path:   path,
+		place:  path,
+		engine: engineOf(path),
+		log:    cmp.Or(o.Log, slog.Default()),
+		clock:  o.Now,
+		daemon: o.Daemon,
+		system: "system:" + o.Host,
+		jobs:   make(chan *job),
+		wake:   make(chan struct{}),
 	}
 	if s.ownClock = s.clock != nil; !s.ownClock {
 		s.clock = time.Now
@@ -103,7 +102,9 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		s.log.Error("queue does not answer, reports are refused for now", "err", s.explain(err))
 	}
-	go s.run()
+	for range s.engine.writers {
+		s.running.Go(s.run)
+	}
 	if o.Daemon && s.engine.soleDaemon {
 		if err := s.inherit(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -124,7 +125,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.pending.Wait()
 	close(s.jobs)
-	<-s.stopped
+	s.running.Wait()
 	return s.disconnect()
 }
 

@@ -83,38 +83,33 @@ func testTallies(t *testing.T, b *fixture) {
 }
 
 func testTurns(t *testing.T, b *fixture) {
-	take := func(server string, daily int) Turn {
-		t.Helper()
-		turn, err := b.TakeTurn(b.ctx, server, time.Second, daily)
-		b.check(err)
-		return turn
+	type turn struct {
+		wait, paused time.Duration
+		asked        int
 	}
-	now := b.clock.now()
-	for i := range 3 {
-		if got := take("a", 4); !got.At.Equal(now.Add(time.Duration(i)*time.Second)) || got.Asked != i+1 {
-			t.Errorf("turn %d is %+v", i, got)
+	check := func(what string, server string, daily int, within time.Duration, want turn) {
+		t.Helper()
+		var got turn
+		var err error
+		got.wait, got.paused, got.asked, err = b.TakeTurn(b.ctx, server, time.Second, daily, within)
+		b.check(err)
+		if got != want {
+			t.Errorf("%s: %+v, want %+v", what, got, want)
 		}
 	}
-	if got := take("b", 0); !got.At.Equal(now) {
-		t.Errorf("another server's turn is %+v", got)
-	}
-	take("a", 4)
-	midnight := now.Truncate(24 * time.Hour).Add(24 * time.Hour)
-	if got := take("a", 4); !got.At.IsZero() || !got.Paused.Equal(midnight) {
-		t.Errorf("past the day's number: %+v", got)
-	}
-	b.clock.advance(24 * time.Hour)
-	if got := take("a", 4); !got.At.Equal(b.clock.now()) || got.Asked != 1 {
-		t.Errorf("the next day: %+v", got)
-	}
-	until := b.clock.now().Add(time.Hour)
-	b.check(b.Pause(b.ctx, "a", until))
-	b.check(b.Pause(b.ctx, "a", until.Add(-time.Minute))) // shortens nothing
-	if got := take("a", 4); !got.Paused.Equal(until) {
-		t.Errorf("paused: %+v", got)
-	}
+	check("first", "a", 4, time.Minute, turn{asked: 1})
+	check("second", "a", 4, time.Minute, turn{wait: time.Second, asked: 2})
+	check("no time", "a", 4, time.Second, turn{wait: 2 * time.Second, asked: 2})
+	check("third", "a", 4, time.Minute, turn{wait: 2 * time.Second, asked: 3})
+	check("another server", "b", 0, time.Minute, turn{asked: 1})
+	check("fourth", "a", 4, time.Minute, turn{wait: 3 * time.Second, asked: 4})
+	now := b.clock.now()
+	check("past the day's number", "a", 4, time.Minute, turn{paused: now.Truncate(day).Add(day).Sub(now), asked: 4})
+	b.clock.advance(day)
+	check("the next day", "a", 4, time.Minute, turn{asked: 1})
+	b.check(b.Pause(b.ctx, "a", time.Hour))
+	b.check(b.Pause(b.ctx, "a", time.Minute)) // shortens nothing
+	check("paused", "a", 4, time.Minute, turn{paused: time.Hour, asked: 1})
 	b.clock.advance(time.Hour)
-	if got := take("a", 4); !got.Paused.IsZero() {
-		t.Errorf("after the pause: %+v", got)
-	}
+	check("after the pause", "a", 4, time.Minute, turn{asked: 2})
 }

@@ -7,55 +7,54 @@ import (
 	"time"
 )
 
-// Turn is when a server may be asked.
-type Turn struct {
-	At     time.Time // the caller's turn; wait until then
-	Paused time.Time // in place of a turn: it is not to be asked before then
-	Asked  int       // questions of this day, this one included
-}
-
 // TakeTurn reserves the next turn at a server for one question, so that all hosts
 // together keep to one pace and one number of questions a day (UTC); daily is 0 for
-// any number. A server that Pause was called for gives no turn until then.
-func (s *Store) TakeTurn(ctx context.Context, server string, pace time.Duration, daily int) (t Turn, err error) {
-	return commit(ctx, s, func(ctx context.Context, tx *change) (t Turn, err error) {
-		now := micros(s.now())
+// any number. wait is how long it is until then; longer than within, nothing is
+// reserved. paused is how long the server is not to be asked, in place of a turn:
+// after Pause, or past the day's number. asked is how many questions the day had.
+func (s *Store) TakeTurn(ctx context.Context, server string, pace time.Duration, daily int, within time.Duration) (wait, paused time.Duration, asked int, err error) {
+	_, err = commit(ctx, s, func(ctx context.Context, tx *change) (none struct{}, err error) {
 		if err := s.turnOf(ctx, tx, server); err != nil {
-			return t, err
+			return none, err
 		}
-		var free, paused, day int64
+		var free, until, day int64
 		err = tx.QueryRowContext(ctx, `SELECT free_at, paused, day, asked FROM turns WHERE server = $1`+s.engine.row, server).
-			Scan(&free, &paused, &day, &t.Asked)
+			Scan(&free, &until, &day, &asked)
 		if err != nil {
-			return t, err
+			return none, err
 		}
+		now := micros(s.now())
+		wait, paused = 0, 0 // this may run twice
 		if today := now / microsPerDay; day != today {
-			day, t.Asked = today, 0
+			day, asked = today, 0
 		}
 		switch {
-		case paused > now:
-			t.Paused = fromMicros(paused)
-			return t, nil
-		case daily > 0 && t.Asked >= daily:
-			t.Paused = fromMicros((day + 1) * microsPerDay)
-			return t, nil
+		case until > now:
+			paused = time.Duration(until-now) * time.Microsecond
+			return none, nil
+		case daily > 0 && asked >= daily:
+			paused = time.Duration((day+1)*microsPerDay-now) * time.Microsecond
+			return none, nil
 		}
-		at := max(now, free)
-		t.At = fromMicros(at)
-		t.Asked++
+		if wait = time.Duration(max(0, free-now)) * time.Microsecond; wait > within {
+			return none, nil
+		}
+		asked++
 		_, err = tx.ExecContext(ctx, `UPDATE turns SET free_at = $1, day = $2, asked = $3 WHERE server = $4`,
-			at+pace.Microseconds(), day, t.Asked, server)
-		return t, err
+			now+(wait+pace).Microseconds(), day, asked, server)
+		return none, err
 	})
+	return wait, paused, asked, err
 }
 
-// Pause keeps a server from being asked until then; all hosts know it.
-func (s *Store) Pause(ctx context.Context, server string, until time.Time) error {
+// Pause keeps a server from being asked for a while; all hosts know it. It never
+// shortens another.
+func (s *Store) Pause(ctx context.Context, server string, d time.Duration) error {
 	_, err := commit(ctx, s, func(ctx context.Context, tx *change) (none struct{}, err error) {
 		if err := s.turnOf(ctx, tx, server); err != nil {
 			return none, err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE turns SET paused = $1 WHERE server = $2 AND paused < $1`, micros(until), server)
+		_, err = tx.ExecContext(ctx, `UPDATE turns SET paused = $1 WHERE server = $2 AND paused < $1`, micros(s.now().Add(d)), server)
 		return none, err
 	})
 	return err
