@@ -51,7 +51,7 @@ func (r *Reporter) fileNext(ctx context.Context) (bool, error) {
 func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
 	report := &claim.Report
 	chain := trace.Follow(&report.Message, r.Trace)
-	if why := r.policy.Refuse(report, &chain); why != "" {
+	if why := r.Policy.Refuse(report, &chain); why != "" {
 		r.Log.Info("report closed", "report", report.ID, "reason", why)
 		return r.queue.CloseReport(ctx, claim, why)
 	}
@@ -71,7 +71,11 @@ func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
 	if found.form {
 		c.State = queue.Form
 	}
-	id, err := r.queue.File(ctx, claim, c)
+	var id int64
+	err = r.release(ctx, report, &c, &found.answer, func() (err error) {
+		id, err = r.queue.File(ctx, claim, c)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -99,6 +103,7 @@ type found struct {
 	queue.Found
 	format string
 	form   bool // the desk has a page only
+	answer contact.Answer
 }
 
 // find asks who answers for an address. Not to find anybody is an answer too.
@@ -107,7 +112,7 @@ func (r *Reporter) find(ctx context.Context, a netip.Addr) (found, error) {
 	if err != nil {
 		return found{}, fmt.Errorf("contact for %s: %w", a, err)
 	}
-	found := found{Found: queue.Found{Contact: marshal(answer), Network: answer.Network.String(), LookupAt: answer.Retry}}
+	found := found{answer: answer, Found: queue.Found{Contact: marshal(answer), Network: answer.Network.String(), LookupAt: answer.Retry}}
 	found.Reason = answer.Reason
 	shut, err := r.suppressed(ctx, answer.Contacts)
 	if err != nil {

@@ -36,6 +36,9 @@ type Queue interface {
 	// Suppressed returns those of the addresses that get no complaints, in lower case.
 	Suppressed(ctx context.Context, addresses ...string) (map[string]queue.Suppression, error)
 
+	// List finds what went out before.
+	List(ctx context.Context, f queue.Filter) ([]queue.Complaint, error)
+
 	// Wake returns a channel that is closed when this process adds work.
 	Wake() <-chan struct{}
 }
@@ -51,7 +54,9 @@ type Config struct {
 	Relay Relay
 	DKIM  *DKIM // nil: the relay signs, or nobody
 	Trace trace.Options
-	Log   *slog.Logger
+	// Policy is who may cause sending, and how much. Its Networks are those of Trace.
+	Policy Policy
+	Log    *slog.Logger
 
 	// Lease is how long work stays taken when its worker dies; 5 minutes. A
 	// worker that lives renews it.
@@ -68,7 +73,8 @@ type Reporter struct {
 	Config
 	queue    Queue
 	contacts Contacts
-	policy   Policy
+
+	releasing sync.Mutex // held from counting what went out to filing what may
 }
 
 // New makes a Reporter; nothing runs yet.
@@ -79,7 +85,8 @@ func New(c Config, q Queue, contacts Contacts) *Reporter {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Reporter{Config: c, queue: q, contacts: contacts, policy: Policy{Networks: c.Trace.Networks}}
+	c.Policy.Networks = c.Trace.Networks
+	return &Reporter{Config: c, queue: q, contacts: contacts}
 }
 
 func defaults(d *time.Duration, v time.Duration) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"spamreport-milter/queue"
 	"spamreport-milter/reporter"
@@ -130,4 +131,22 @@ func (f *faults) dkim(s reporterSettings) *reporter.DKIM {
 		f.add("reporter.dkim_selector: %q at %q is no name in DNS", d.Selector, d.Domain)
 	}
 	return d
+}
+
+func (f *faults) policy(s reporterSettings) reporter.Policy {
+	p := reporter.Policy{
+		Approve: reporter.Approve(s.Approve), MaxAge: time.Duration(s.MaxAge) * time.Hour,
+		Interval:   time.Duration(s.ContactInterval) * time.Hour,
+		ContactCap: s.ContactCap, NetworkCap: s.NetworkCap, HourCap: s.HourCap,
+	}
+	if !slices.Contains([]reporter.Approve{reporter.ApproveManual, reporter.ApproveJudged, reporter.ApproveAll}, p.Approve) {
+		f.add("reporter.approve: %q is none of manual, judged, all", s.Approve)
+	}
+	for key, n := range map[string]int{"max_age": s.MaxAge, "contact_interval": s.ContactInterval,
+		"contact_cap": s.ContactCap, "network_cap": s.NetworkCap, "hour_cap": s.HourCap} {
+		if n < 0 {
+			f.add("reporter.%s: %d is less than nothing", key, n)
+		}
+	}
+	return p
 }

@@ -195,8 +195,16 @@ For Postfix, in main.cf, after the filter that tags spam:
     smtpd_milters = %s
     milter_default_action = accept
 
-Every complaint is held until a person approves it: spamreport-milter queue list
-`, version(), filepath.Join(e.Config.StateDir, queueFile), strings.Join(at, ", "), strings.Join(at, ", "))
+%s: spamreport-milter queue list
+`, version(), filepath.Join(e.Config.StateDir, queueFile), strings.Join(at, ", "), strings.Join(at, ", "), waits(e.Config.Reporter.Policy.Approve))
+}
+
+// waits says which complaints a person must look at.
+func waits(a reporter.Approve) string {
+	if a == reporter.ApproveManual {
+		return "Every complaint is held until a person approves it"
+	}
+	return "Complaints that reporter.approve = " + string(a) + " does not let out wait for a person"
 }
 
 func postfixSpec(a net.Addr) string {

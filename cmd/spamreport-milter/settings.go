@@ -86,6 +86,13 @@ type reporterSettings struct {
 	KeyFile       string `toml:"key_file" means:"file with a secret of 32 octets or more, which tokens are made with; hosts that share a queue share it" absent:"key in state_dir, made at the first start"`
 	Templates     string `toml:"templates" means:"directory of letters of your own, LANGUAGE/text.tmpl, letter.tmpl and withdrawal.tmpl, in place of those built in" absent:"those built in"`
 
+	Approve         string `toml:"approve" means:"whose word lets complaints out: manual (a person, each time), judged (users' and traps' reports by themselves) or all (filters' verdicts too, which RFC 6650 advises against)"`
+	MaxAge          int    `toml:"max_age" unit:"hours" means:"older messages are not complained about; 0 for any age"`
+	ContactInterval int    `toml:"contact_interval" unit:"hours" means:"least time between complaints to one desk that go out by themselves"`
+	ContactCap      int    `toml:"contact_cap" means:"how many a day go out by themselves to one desk; 0 for any number"`
+	NetworkCap      int    `toml:"network_cap" means:"how many a day go out by themselves about one network, a /24 or /48; 0 for any number"`
+	HourCap         int    `toml:"hour_cap" means:"how many an hour go out by themselves in all; 0 for any number"`
+
 	Desk []deskSettings `toml:"desk" means:"wishes of single abuse desks; the first that fits counts"`
 }
 
