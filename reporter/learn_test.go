@@ -87,7 +87,7 @@ func TestHostileReplies(t *testing.T) {
 	for _, unit := range []string{"please use ", "on ", "ticket ", "[ticket ", "user ", "a@", "On a b wrote ", "<p", "?", ". ", "is not in ", "--B\n\n", "Final-Recipient: x;y\nAction: failed\nStatus: 5.1.1\n\n"} {
 		text := "From: MAILER-DAEMON@x.test\nContent-Type: multipart/report; report-type=delivery-status; boundary=B\n\n--B\n\nundeliverable\n--B\nContent-Type: message/delivery-status\n\n"
 		for _, begin := range []string{"From: a@b.test\nSubject: " + strings.Repeat(unit, 1000) + "\n\n", text} {
-			m := answer(t, begin+strings.Repeat(unit, 1<<20/len(unit)))
+			m := answer(t, begin+strings.Repeat(unit, 1<<17/len(unit)))
 			start := time.Now()
 			reporter.ReadReply(&m)
 			if d := time.Since(start); d > 3*time.Second {
