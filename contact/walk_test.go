@@ -265,7 +265,7 @@ func TestOverrides(t *testing.T) {
 		outcome Outcome
 		asked   string
 	}{
-		"nothing that bears on it": {[]Override{mail("62.2.0.0/16", "a@own.test")}, "abuse@isp.test", "", Found, "operator rdap mx"},
+		"nothing that bears on it": {[]Override{mail("62.2.0.0/16", "a@own.test")}, "abuse@isp.test", "", Found, "operator rdap mx origin"},
 		"the address":              {[]Override{mail("62.1.0.0/16", "b@own.test"), mail("62.1.2.3", "a@own.test")}, "a@own.test", "", Found, "operator"},
 		"the network":              {[]Override{mail("62.1.0.0/16", "b@own.test"), mail("AS64500", "c@own.test")}, "b@own.test", "", Found, "operator origin"},
 		"the announcing network":   {[]Override{mail("AS64500", "c@own.test")}, "c@own.test", "", Found, "operator origin"},

@@ -17,6 +17,7 @@ type change struct {
 	reports []*incoming
 	events  []Event
 	tallies []tally
+	unnamed bool // place-holders of many rows are ? and not $1
 }
 
 // job is one change that waits for the writer. It may run twice, but is
@@ -129,7 +130,7 @@ func (s *Store) transact(ctx context.Context, group []*job) (errs []error, broke
 		return nil, err
 	}
 	defer tx.Rollback() // does nothing after Commit
-	c := &change{Tx: tx}
+	c := &change{Tx: tx, unnamed: s.engine.unnamed}
 	if errs, err = c.runMembers(ctx, group); err != nil {
 		return nil, err
 	}

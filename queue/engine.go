@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -47,6 +48,7 @@ type engine struct {
 	// a daemon goes on without its queue for now.
 	mayReturn func(err error) bool
 
+	unnamed    bool               // takes ?, and is slow with very many names like $1
 	writers    int                // at once
 	soleDaemon bool               // all claims are of the daemon before, when one starts
 	unchanging sql.IsolationLevel // of a view
@@ -63,18 +65,50 @@ func engineOf(place string) *engine {
 	return &sqlite
 }
 
+// maxUpgrade bounds how long a queue may take to be brought up to date.
+const maxUpgrade = time.Hour
+
+// preparation is the one under way.
+type preparation struct {
+	done chan struct{} // closed at its end
+	err  error
+}
+
 // prepare sees that the schema fits and compiles the statements, until that has
-// succeeded once.
+// succeeded once. It goes on when the one who asked for it waits no longer: a large
+// queue takes its time to be brought up to date.
 func (s *Store) prepare(ctx context.Context) error {
 	s.setUp.Lock()
-	defer s.setUp.Unlock()
 	if s.compiled != nil {
+		s.setUp.Unlock()
 		return nil
 	}
-	if err := s.migrate(ctx); err != nil {
-		return err
+	p := s.preparing
+	if p == nil {
+		p = &preparation{done: make(chan struct{})}
+		s.preparing = p
+		go s.prepareNow(p)
 	}
-	return s.compile(ctx)
+	s.setUp.Unlock()
+	select {
+	case <-p.done:
+		return p.err
+	case <-ctx.Done():
+		return fmt.Errorf("queue %s is not ready yet: a retry helps: %w", s.place, context.Cause(ctx))
+	}
+}
+
+func (s *Store) prepareNow(p *preparation) {
+	defer close(p.done)
+	ctx, cancel := context.WithTimeout(context.Background(), maxUpgrade)
+	defer cancel()
+	var compiled map[string]*sql.Stmt
+	if p.err = s.migrate(ctx); p.err == nil {
+		compiled, p.err = s.compile(ctx)
+	}
+	s.setUp.Lock()
+	defer s.setUp.Unlock()
+	s.compiled, s.preparing = compiled, nil
 }
 
 func (s *Store) explain(err error) error {
@@ -84,7 +118,7 @@ func (s *Store) explain(err error) error {
 	return s.engine.hint(s.place, err)
 }
 
-func (s *Store) compile(ctx context.Context) error {
+func (s *Store) compile(ctx context.Context) (map[string]*sql.Stmt, error) {
 	compiled := make(map[string]*sql.Stmt)
 	for db, queries := range map[*sql.DB][]string{
 		s.writer: s.engine.compiled,
@@ -93,13 +127,12 @@ func (s *Store) compile(ctx context.Context) error {
 		for _, q := range queries {
 			stmt, err := db.PrepareContext(ctx, q)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			compiled[q] = stmt // closed with db
 		}
 	}
-	s.compiled = compiled
-	return nil
+	return compiled, nil
 }
 
 func (s *Store) disconnect() error {

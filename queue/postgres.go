@@ -29,7 +29,7 @@ var postgres = engine{
 	insertReports: insertIntoServer,
 	compiled:      []string{insertAll, insertAllRecipients},
 	undone:        answered,
-	mayReturn:     func(err error) bool { return !answered(err) },
+	mayReturn:     away,
 	giveBack:      func(*Store, context.Context) error { return nil }, // autovacuum does
 	scrub:         func(*Store, context.Context) error { return nil },
 	lastID: func(table string) string {
@@ -125,6 +125,18 @@ func answered(err error) bool {
 	return errors.As(err, &e) && !slices.Contains([]string{"08", "57"}, class(e)) || errors.Is(err, ErrInUse) || errors.Is(err, errMailRace)
 }
 
+// away reports whether it was the way to the server, or the server is starting or
+// ending: that passes by itself.
+func away(err error) bool {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return slices.Contains([]string{"08", "53", "57"}, class(e))
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded)
+}
+
 // class is the first two characters of a SQLSTATE.
 func class(e *pgconn.PgError) string { return e.Code[:min(2, len(e.Code))] }
 
@@ -140,12 +152,10 @@ func withoutPassword(place string) string {
 // hintPostgres says what happened and what to do.
 func hintPostgres(place string, err error) error {
 	var e *pgconn.PgError
-	var connect *pgconn.ConnectError
-	var network net.Error
-	switch {
-	case errors.As(err, &connect) || errors.As(err, &network) || pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("queue %s does not answer: a retry helps when the server is back: %w", place, err)
-	case !errors.As(err, &e):
+	if !errors.As(err, &e) {
+		if away(err) {
+			return fmt.Errorf("queue %s does not answer: a retry helps when the server is back: %w", place, err)
+		}
 		return err
 	}
 	hint, ok := map[string]string{

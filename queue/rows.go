@@ -6,44 +6,70 @@ import (
 	"strings"
 )
 
-// rows inserts many rows with few statements.
+// rows inserts many rows with few statements, whose texts are few as well: what is
+// compiled once for each text is compiled seldom.
 type rows struct {
 	ctx    context.Context
 	tx     *change
 	insert string // up to VALUES
 	suffix string // behind the rows
+	width  int    // values of a row
 	args   []any
-	marks  strings.Builder
 }
 
-// maxArgs keeps a statement below the arguments that SQLite takes (32,766); what
-// is compiled anew each time should be short.
-const maxArgs = 1000
+// batches are how many rows one statement takes.
+var batches = []int{64, 16, 4, 1}
 
 func newRows(ctx context.Context, tx *change, insert string) *rows {
 	return &rows{ctx: ctx, tx: tx, insert: insert}
 }
 
 func (r *rows) add(values ...any) error {
-	sep := ", ("
-	for i := range values {
-		fmt.Fprintf(&r.marks, "%s$%d", sep, len(r.args)+i+1)
-		sep = ", "
-	}
-	r.marks.WriteByte(')')
+	r.width = len(values)
 	r.args = append(r.args, values...)
-	if len(r.args)+len(values) > maxArgs {
+	if len(r.args) == batches[0]*r.width {
 		return r.flush()
 	}
 	return nil
 }
 
 func (r *rows) flush() error {
-	if len(r.args) == 0 {
-		return nil
+	for len(r.args) > 0 {
+		left := len(r.args) / r.width
+		n := batches[len(batches)-1]
+		for _, b := range batches {
+			if b <= left {
+				n = b
+				break
+			}
+		}
+		if _, err := r.tx.ExecContext(r.ctx, r.insert+r.values(n)+r.suffix, r.args[:n*r.width]...); err != nil {
+			return err
+		}
+		r.args = r.args[n*r.width:]
 	}
-	marks := strings.TrimPrefix(r.marks.String(), ", ")
-	_, err := r.tx.ExecContext(r.ctx, r.insert+" VALUES "+marks+r.suffix, r.args...)
-	r.args, r.marks = nil, strings.Builder{}
-	return err
+	r.args = nil
+	return nil
+}
+
+// values is VALUES with place-holders for n rows.
+func (r *rows) values(n int) string {
+	var b strings.Builder
+	b.WriteString(" VALUES ")
+	for i := range n * r.width {
+		switch {
+		case i == 0:
+			b.WriteString("(")
+		case i%r.width == 0:
+			b.WriteString("), (")
+		default:
+			b.WriteString(", ")
+		}
+		if r.tx.unnamed {
+			b.WriteString("?")
+		} else {
+			fmt.Fprintf(&b, "$%d", i+1)
+		}
+	}
+	return b.String() + ")"
 }

@@ -40,6 +40,7 @@ var sqlite = engine{
 		return err
 	},
 	upgrades:   []*goose.Migration{goose.NewGoMigration(2, &goose.GoFunc{RunTx: upgrade2}, nil)},
+	unnamed:    true,
 	writers:    1,
 	soleDaemon: true,
 }

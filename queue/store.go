@@ -42,17 +42,18 @@ type Store struct {
 	reader *sql.DB
 	// compiled holds the statements that run for each report or source, by
 	// their text: SQLite takes longer to compile them than to run them.
-	compiled map[string]*sql.Stmt
-	setUp    sync.Mutex // guards the making of compiled
-	daemon   bool
-	log      *slog.Logger
-	clock    func() time.Time
-	ownClock bool         // set by a test
-	offset   atomic.Int64 // of a shared database's clock from ours, in nanoseconds
-	synced   time.Time    // when offset was taken
-	system   string       // the actor of what no person did
-	lock     *os.File     // keeps other daemons out; nil in a command
-	file     os.FileInfo  // of the file as it was opened
+	compiled  map[string]*sql.Stmt
+	setUp     sync.Mutex // guards the making of compiled
+	preparing *preparation
+	daemon    bool
+	log       *slog.Logger
+	clock     func() time.Time
+	ownClock  bool         // set by a test
+	offset    atomic.Int64 // of a shared database's clock from ours, in nanoseconds
+	synced    time.Time    // when offset was taken
+	system    string       // the actor of what no person did
+	lock      *os.File     // keeps other daemons out; nil in a command
+	file      os.FileInfo  // of the file as it was opened
 
 	jobs    chan *job
 	running sync.WaitGroup // writers

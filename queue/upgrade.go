@@ -20,7 +20,7 @@ func upgrade2(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	s := &Store{clock: time.Now}
-	c := &change{Tx: tx}
+	c := &change{Tx: tx, unnamed: true}
 	ids, err := column[int64](ctx, tx, `SELECT id FROM complaints ORDER BY id`)
 	if err != nil {
 		return err

@@ -33,6 +33,8 @@ type Config struct {
 	KeyFile  string
 	LogLevel string
 	Listen   []string
+	Database string // URL of a shared queue; empty for a file in StateDir
+	Keep     queue.Retention
 	Milter   milter.Config
 	Trace    trace.Options
 	Contact  contact.Config
@@ -47,6 +49,7 @@ type Config struct {
 func defaultSettings() settings {
 	return settings{
 		LogLevel: "info",
+		Queue:    queueSettings{KeepMail: 90, KeepAnswers: 180, KeepComplaints: 730, KeepEvents: 1825},
 		Milter: milterSettings{
 			Listen:      []string{"inet:127.0.0.1:8896"},
 			BodyLimit:   1 << 20,
@@ -142,6 +145,8 @@ func (s *settings) config() (*Config, []error) {
 		KeyFile:  s.Reporter.KeyFile,
 		LogLevel: s.LogLevel,
 		Listen:   s.Milter.Listen,
+		Database: f.database(s.Queue.Database),
+		Keep:     f.retention(s.Queue),
 		Milter: milter.Config{
 			Rules:       f.rules(s.Milter.Tag),
 			BodyLimit:   s.Milter.BodyLimit,
