@@ -18,6 +18,7 @@ import (
 
 	"spamreport-milter/contact"
 	"spamreport-milter/milter"
+	"spamreport-milter/queue"
 	"spamreport-milter/reporter"
 	"spamreport-milter/resolver"
 	"spamreport-milter/trace"
