@@ -43,6 +43,9 @@ func (c *Config) makeKey() error {
 	if _, err := os.Stat(c.keyFile()); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	if err := os.MkdirAll(c.StateDir, 0o700); err != nil { // with a shared queue nothing else is there
+		return fmt.Errorf("make the key: %w", err)
+	}
 	f, err := os.CreateTemp(c.StateDir, "key.*")
 	if err != nil {
 		return fmt.Errorf("make the key: %w", err)
