@@ -68,8 +68,8 @@ func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
 		Hold: found.Hold, LookupAt: found.LookupAt,
 		Incidents: []queue.Incident{{ReportID: report.ID, Chain: chain}},
 	}
-	if found.form {
-		c.State = queue.Form
+	if found.form { // a person goes there; nobody is looked for
+		c.State, c.LookupAt = queue.Form, time.Time{}
 	}
 	var id int64
 	err = r.release(ctx, report, &c, &found.answer, func() (err error) {

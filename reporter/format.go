@@ -92,7 +92,7 @@ func (w *Composer) format(to []string, answer *contact.Answer) string {
 		return f
 	}
 	for _, k := range answer.Contacts {
-		if _, known := formats[k.Report]; known && slices.Contains(to, k.Address) {
+		if slices.Contains(Formats(), k.Report) && slices.Contains(to, k.Address) {
 			return k.Report
 		}
 	}

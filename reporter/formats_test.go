@@ -367,3 +367,35 @@ func TestPaste(t *testing.T) {
 		t.Errorf("not to be pasted:\n%q", b.String())
 	}
 }
+
+// TestMonsters composes what is large and broken: it takes a moment, and the result
+// is a message.
+func TestMonsters(t *testing.T) {
+	parts1000 := strings.Repeat("--b\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\ndXNlckBpc3AudGVzdA==\r\n", 1000)
+	for name, body := range map[string]string{
+		"4 MB":       strings.Repeat("user@isp.test and a long line of text that says nothing\r\n", 4<<20/57),
+		"1000 parts": parts1000,
+		"one line":   strings.Repeat("\x00\xff=user=40isp.test", 1<<16),
+	} {
+		for _, format := range reporter.Formats() {
+			t.Run(name+" "+format, func(t *testing.T) {
+				m := spam()
+				m.Header = append(m.Header, "Content-Type: multipart/mixed; boundary=b\r\n"...)
+				m.Body, m.BodySize = []byte(body), int64(len(body))
+				c := complaint(m)
+				c.Format = format
+				begin := time.Now()
+				raw := compose(t, c)
+				if d := time.Since(begin); d > 30*time.Second {
+					t.Errorf("it took %v", d)
+				}
+				if _, text := readText(t, raw); !strings.Contains(text, "192.0.2.77") {
+					t.Errorf("no letter: %.200q", text)
+				}
+				if format != "xarf" && bytes.Contains(raw, []byte("user@isp.test")) {
+					t.Error("the recipient is there")
+				}
+			})
+		}
+	}
+}
