@@ -71,6 +71,7 @@ listen = ["inet:127.0.0.1:0"]
 from = "Mail Abuse <abuse@isp.test>"
 host = "mx.isp.test"
 smarthost = %q
+max_age = 0    # the samples keep their dates
 `, world.Desk.Addr)
 }
 

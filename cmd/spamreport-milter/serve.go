@@ -75,8 +75,16 @@ func newDaemon(e *Env) (*daemon, error) {
 		store.Close()
 		return nil, &exitError{exConfig, err}
 	}
+	if err := config.makeKey(); err != nil {
+		store.Close()
+		return nil, &exitError{exUnavailable, err}
+	}
 	rc := config.Reporter
 	rc.Log = e.Log
+	if rc.Key, err = config.key(); err != nil {
+		store.Close()
+		return nil, &exitError{exConfig, err}
+	}
 	rc.Trace.Networks = append(ownAddresses(), rc.Trace.Networks...)
 	mc := config.Milter
 	mc.Submitter, mc.Log = store, e.Log
@@ -193,8 +201,16 @@ For Postfix, in main.cf, after the filter that tags spam:
     smtpd_milters = %s
     milter_default_action = accept
 
-Every complaint is held until a person approves it: spamreport-milter queue list
-`, version(), d.store.Place(), strings.Join(at, ", "), strings.Join(at, ", "))
+%s: spamreport-milter queue list
+`, version(), d.store.Place(), strings.Join(at, ", "), strings.Join(at, ", "), waits(e.Config.Reporter.Policy.Approve))
+}
+
+// waits says which complaints a person must look at.
+func waits(a reporter.Approve) string {
+	if a == reporter.ApproveManual {
+		return "Every complaint is held until a person approves it"
+	}
+	return "Complaints that reporter.approve = " + string(a) + " does not let out wait for a person"
 }
 
 func postfixSpec(a net.Addr) string {

@@ -10,16 +10,20 @@ type TB interface {
 	Fatal(args ...any)
 }
 
-// Need ends the test where no scratch Postfix can run: with a failure in CI,
-// where everything must be there, else with a skip that says what is missing.
+// Need ends the test where no scratch Postfix can run.
 func Need(t TB) {
 	t.Helper()
-	err := Available()
-	switch {
-	case err == nil:
-	case os.Getenv("CI") == "true":
-		t.Fatal(err)
-	default:
-		t.Skip(err)
+	if err := Available(); err != nil {
+		Missing(t, err)
 	}
+}
+
+// Missing ends a test that lacks something of the machine's: with a failure in CI,
+// where everything must be there, else with a skip that says what is missing.
+func Missing(t TB, what any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
 }
