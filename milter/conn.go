@@ -36,12 +36,14 @@ var errQuit = errors.New("session over")
 type conn struct {
 	net.Conn
 	srv *Server
+	set *settings // as they were when the connection was made
 	in  *bufio.Reader
 
 	// idle is the deadline between frames; busy says that a message is under
 	// way, which a shutdown waits for.
 	idle time.Duration
 	busy func() bool
+	gone func() // called when the session is over
 
 	// frame is what the library has not read yet of the current frame.
 	frame []byte
@@ -51,18 +53,22 @@ type conn struct {
 	tail []byte
 	// last says that the session ends with the next answer.
 	last bool
+	rate rate
 
 	close    sync.Once
 	closeErr error
 }
 
 func newConn(srv *Server, nc net.Conn) *conn {
+	set := srv.set.Load()
 	return &conn{
 		Conn: nc,
 		srv:  srv,
+		set:  set,
 		in:   bufio.NewReaderSize(nc, 4096),
-		idle: srv.cfg.IdleTimeout,
+		idle: set.IdleTimeout,
 		busy: func() bool { return false },
+		gone: func() {},
 	}
 }
 
@@ -97,6 +103,7 @@ func (c *conn) Write(p []byte) (int, error) {
 func (c *conn) Close() error {
 	c.close.Do(func() {
 		c.closeErr = c.Conn.Close()
+		c.gone()
 		c.srv.remove(c)
 	})
 	return c.closeErr
@@ -111,6 +118,7 @@ func (c *conn) next() error {
 		if err := c.await(c.idle); err != nil {
 			return err
 		}
+		c.throttle()
 		frame, err := c.readFrame()
 		if err != nil {
 			return err
@@ -195,7 +203,7 @@ func (c *conn) report(err error) {
 		return
 	}
 	c.srv.stats.broken.Add(1)
-	c.srv.cfg.Log.Warn("milter session broken off", "mta", c.RemoteAddr().String(), "in_message", c.busy(), "err", err)
+	c.set.Log.Warn("milter session broken off", "mta", c.RemoteAddr().String(), "in_message", c.busy(), "err", err)
 }
 
 func isTimeout(err error) bool {

@@ -83,11 +83,30 @@ type offer struct {
 
 // wantedProtocol spares the MTA what is of no use here, and the answers that
 // are always "continue". SKIP ends a body that is over the limit; leading space
-// makes header values exact.
-const wantedProtocol = gomilter.OptNoUnknown | gomilter.OptNoData |
-	gomilter.OptNoConnReply | gomilter.OptNoHeloReply | gomilter.OptNoMailReply |
-	gomilter.OptNoRcptReply | gomilter.OptNoHeaderReply |
-	gomilter.OptSkip | gomilter.OptHeaderLeadingSpace
+// makes header values exact. Only a report address can be refused, and only then
+// the MTA has to wait for an answer to RCPT.
+func (set *settings) wantedProtocol() gomilter.OptProtocol {
+	p := gomilter.OptNoUnknown | gomilter.OptNoData |
+		gomilter.OptNoConnReply | gomilter.OptNoHeloReply | gomilter.OptNoMailReply |
+		gomilter.OptNoHeaderReply | gomilter.OptSkip | gomilter.OptHeaderLeadingSpace
+	if set.Reports == nil {
+		p |= gomilter.OptNoRcptReply
+	}
+	return p
+}
+
+// wantedActions are what may be done to a message: nothing, but for the seal, and
+// for recipients that are addresses of ours.
+func (set *settings) wantedActions() gomilter.OptAction {
+	a := gomilter.OptSetSymList
+	if set.Seal != nil {
+		a |= gomilter.OptAddHeader | gomilter.OptChangeHeader
+	}
+	if set.Reports != nil || set.Replies != nil {
+		a |= gomilter.OptRemoveRcpt
+	}
+	return a
+}
 
 // readOffer reads the MTA's first frame and leaves it for the library, which
 // answers it without looking: so only what was offered is asked for.
