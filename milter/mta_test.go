@@ -313,7 +313,7 @@ func serve(t *testing.T, cfg milter.Config) *site {
 	if s.Server, err = milter.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	l, err := milter.Listen("inet:127.0.0.1:0")
+	l, err := listen("inet:127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,6 +329,15 @@ func serve(t *testing.T, cfg milter.Config) *site {
 		}
 	})
 	return s
+}
+
+// listen opens one socket as it is by default.
+func listen(spec string) (net.Listener, error) {
+	all, err := milter.Socket{}.Listen(spec)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
 }
 
 // eventually waits for something that no message announces.

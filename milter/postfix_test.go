@@ -356,9 +356,9 @@ func TestPostfixMilterRestart(t *testing.T) {
 		}
 	}
 	socket := filepath.Join(dir, "milter.sock")
-	listen := func() (*site, chan error) {
+	start := func() (*site, chan error) {
 		s := serve(t, milter.Config{})
-		l, err := milter.Listen("unix:" + socket)
+		l, err := listen("unix:" + socket)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -367,7 +367,7 @@ func TestPostfixMilterRestart(t *testing.T) {
 		go func() { served <- s.Serve(l) }()
 		return s, served
 	}
-	s, served := listen()
+	s, served := start()
 	p := startPostfix(t, testmta.Options{Milters: []string{"unix:" + socket}})
 	c := dialSMTP(t, p.Addr)
 	c.cmd(250, "EHLO client.example.com")
@@ -387,7 +387,7 @@ func TestPostfixMilterRestart(t *testing.T) {
 	down.cmd(250, "EHLO client.example.com")
 	down.spam()
 
-	again, _ := listen()
+	again, _ := start()
 	back := dialSMTP(t, p.Addr)
 	back.cmd(250, "EHLO client.example.com")
 	back.spam()

@@ -233,7 +233,7 @@ func TestServeAfterShutdown(t *testing.T) {
 	if err := s.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	l, err := milter.Listen("inet:127.0.0.1:0")
+	l, err := listen("inet:127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func (l *flakyListener) Accept() (net.Conn, error) {
 
 func TestAcceptErrorsAreWaitedOut(t *testing.T) {
 	s := serve(t, milter.Config{})
-	l, err := milter.Listen("inet:127.0.0.1:0")
+	l, err := listen("inet:127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,7 @@ type Env struct {
 	Stdout  io.Writer
 	Stderr  io.Writer
 	Config  *Config
+	Reload  func() (*Config, error) // reads the configuration again
 	Log     *slog.Logger
 }
 
@@ -63,15 +64,19 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err != nil {
 		return complain(stderr, &exitError{exUsage, fmt.Errorf("%w (see spamreport-milter --help)", err)})
 	}
-	config, err := loadConfig(cli.ConfigFile)
+	load := func() (*Config, error) {
+		config, err := loadConfig(cli.ConfigFile)
+		if err == nil && cli.StateDir != "" {
+			config.StateDir = cli.StateDir
+		}
+		return config, err
+	}
+	config, err := load()
 	if err != nil {
 		return complain(stderr, &exitError{exConfig, err})
 	}
-	if cli.StateDir != "" {
-		config.StateDir = cli.StateDir
-	}
 	env := &Env{
-		Context: ctx, Stdin: stdin, Stdout: stdout, Stderr: stderr, Config: config,
+		Context: ctx, Stdin: stdin, Stdout: stdout, Stderr: stderr, Config: config, Reload: load,
 		Log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: logLevels[config.LogLevel]})),
 	}
 	return complain(stderr, command.Run(env))
