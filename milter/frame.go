@@ -15,7 +15,7 @@ var shapes = map[gomilter.Code]func(data []byte) bool{
 	gomilter.CodeMacro:  func(d []byte) bool { return len(d) >= 1 },
 	gomilter.CodeConn:   isConnect,
 	gomilter.CodeHelo:   anyData,
-	gomilter.CodeMail:   beginsWithString,
+	gomilter.CodeMail:   holdsString,
 	gomilter.CodeRcpt:   beginsWithString,
 	gomilter.CodeData:   anyData,
 	gomilter.CodeHeader: isHeader,
@@ -51,6 +51,10 @@ func unused(frame []byte) bool {
 }
 
 func anyData([]byte) bool { return true }
+
+// holdsString accepts an empty string too: so Postfix names the sender of a bounce
+// that it makes itself, where a client would have said "<>".
+func holdsString(d []byte) bool { return bytes.IndexByte(d, 0) >= 0 }
 
 func beginsWithString(d []byte) bool { return bytes.IndexByte(d, 0) > 0 }
 

@@ -60,8 +60,7 @@ type Config struct {
 	// Seal, when set, writes into mail from outside who brought it. Then such mail
 	// is followed to its end, ham too; docs/seal.md states the price.
 	Seal *seal.Keys
-	// Inside are networks whose mail is not from outside, besides loopback and
-	// private ones.
+	// Inside are networks whose mail is not from outside; nil for those of Nearby.
 	Inside []netip.Prefix
 	// Memory is how many octets of messages all sessions together keep in memory;
 	// 64 MiB. Bodies over 64 KiB go to files, as do all when it is used up.
@@ -102,6 +101,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Reports != nil {
 		c.Reports.setDefaults()
+	}
+	if c.Inside == nil {
+		c.Inside = Nearby()
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()

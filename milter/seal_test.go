@@ -125,7 +125,7 @@ func TestSeal(t *testing.T) {
 
 // A copied or made-up seal goes on entry, and nobody but a stranger loses his.
 func TestForeignSeals(t *testing.T) {
-	s := serve(t, milter.Config{Seal: newKeys(t), Inside: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}})
+	s := serve(t, milter.Config{Seal: newKeys(t), Inside: append(milter.Nearby(), netip.MustParsePrefix("198.51.100.0/24"))})
 	fake := letter
 	fake.header = append([][2]string{{"SPAMREPORT-seal", " v=1; b=made up"}, {"Subject", " x"}}, [2]string{seal.Field, " v=1; b=another"})
 	for _, tt := range []struct {

@@ -96,8 +96,17 @@ func (m *message) unsealed(why string) {
 // no host of ours. Mail of our own hosts keeps the seal that it may have.
 func (s *session) outside(m macros) bool {
 	a := s.client.client(m).Addr()
-	return m.get("auth_authen") == "" && m.get("auth_type") == "" && a.IsValid() &&
-		!a.IsLoopback() && !a.IsPrivate() && !a.IsLinkLocalUnicast() && !within(s.set.Inside, a)
+	return m.get("auth_authen") == "" && m.get("auth_type") == "" && a.IsValid() && !within(s.set.Inside, a)
+}
+
+// Nearby are loopback, private and link-local networks, which nobody uses from
+// outside (RFC 6890).
+func Nearby() []netip.Prefix {
+	var all []netip.Prefix
+	for _, n := range []string{"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "::1/128", "fc00::/7", "fe80::/10"} {
+		all = append(all, netip.MustParsePrefix(n))
+	}
+	return all
 }
 
 func within(networks []netip.Prefix, a netip.Addr) bool {

@@ -160,7 +160,7 @@ func (s *settings) config() (*Config, []error) {
 		settings: *s,
 	}
 	c.Reporter.Trace, c.Contact.State = c.Trace, c.StateDir
-	c.Milter.Inside = c.Trace.Networks
+	c.Milter.Inside = append(milter.Nearby(), c.Trace.Networks...)
 	f.logLevel(s.LogLevel)
 	return c, f
 }

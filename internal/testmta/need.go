@@ -14,7 +14,11 @@ type TB interface {
 // where everything must be there, else with a skip that says what is missing.
 func Need(t TB) {
 	t.Helper()
-	err := Available()
+	need(t, Available())
+}
+
+func need(t TB, err error) {
+	t.Helper()
 	switch {
 	case err == nil:
 	case os.Getenv("CI") == "true":
