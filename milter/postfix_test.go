@@ -105,7 +105,7 @@ func (c *smtpClient) spam() (id string) {
 }
 
 // startPostfix runs a scratch Postfix for the test.
-func startPostfix(t *testing.T, o testmta.Options) *testmta.Postfix {
+func startPostfix(t testing.TB, o testmta.Options) *testmta.Postfix {
 	t.Helper()
 	testmta.Need(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
