@@ -505,8 +505,7 @@ func TestSealAndReportThroughMTA(t *testing.T) {
 		if len(d.got) != 1 || !strings.HasPrefix(d.got[0], "abuse+7@example.org from <fred@example.org>") {
 			t.Errorf("answers %q", d.got)
 		}
-		got, err = box.Wait(ctx, 2)
-		if err != nil {
+		if _, err := box.Wait(ctx, 2); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(100 * time.Millisecond) // for what must not come
