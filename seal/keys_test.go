@@ -119,23 +119,3 @@ func TestBadKeyFiles(t *testing.T) {
 		t.Errorf("seal without a key: %v", err)
 	}
 }
-
-func BenchmarkSeal(b *testing.B) {
-	k := newKeys(b)
-	s := session("203.0.113.9:4321")
-	header, _ := split(sample)
-	body := []byte(strings.Repeat("0123456789 0123456789 0123456789 0123456789\r\n", 178)) // 8 KB
-	b.SetBytes(int64(len(header) + len(body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		h, err := seal.BindHeader([]byte(header))
-		if err != nil {
-			b.Fatal(err)
-		}
-		w := seal.NewBody()
-		w.Write(body)
-		if _, err := k.Seal(seal.Statement{Session: s, MailFrom: "a@b.example"}, h, w); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
