@@ -128,6 +128,7 @@ func startPostfix(t testing.TB, o testmta.Options) *testmta.Postfix {
 // TestPostfix is what only Postfix has: XCLIENT, and with it clients from
 // everywhere that have logged in. TestMTA has what both MTAs do.
 func TestPostfix(t *testing.T) {
+	t.Parallel()
 	s := serve(t, milter.Config{BodyLimit: 100_000})
 	p := startPostfix(t, testmta.Options{
 		Milters: []string{"inet:" + s.addr},
@@ -215,6 +216,7 @@ func TestPostfix(t *testing.T) {
 // Over the cap mail passes even where Postfix is told to refuse it without the
 // milter.
 func TestPostfixTooManySessions(t *testing.T) {
+	t.Parallel()
 	s := serve(t, milter.Config{MaxSessions: 1})
 	p := startPostfix(t, testmta.Options{
 		Milters: []string{"inet:" + s.addr},
@@ -243,6 +245,7 @@ func TestPostfixTooManySessions(t *testing.T) {
 // The milter goes and comes back under a Postfix that is set up as
 // contrib/postfix does it, over a unix socket.
 func TestPostfixMilterRestart(t *testing.T) {
+	t.Parallel()
 	testmta.Need(t)
 	dir := t.TempDir()
 	for d := dir; d != filepath.Dir(d) && d != os.TempDir(); d = filepath.Dir(d) {
@@ -308,6 +311,7 @@ func giveToPostfix(t *testing.T, path string) {
 // Mail of sendmail(1) passes non_smtpd_milters: no SMTP client, and the queue id
 // from the start.
 func TestPostfixLocalSubmission(t *testing.T) {
+	t.Parallel()
 	s := serve(t, milter.Config{})
 	p := startPostfix(t, testmta.Options{MainCF: map[string]string{"non_smtpd_milters": "inet:" + s.addr}})
 	cmd := exec.Command("sendmail", "-f", "cron@example.org", "user@example.org")
@@ -329,6 +333,7 @@ func TestPostfixLocalSubmission(t *testing.T) {
 // A sieve script or a user at a shell hands a spam on with sendmail(1): it passes
 // non_smtpd_milters, and is taken where the network is listed.
 func TestPostfixLocalReport(t *testing.T) {
+	t.Parallel()
 	s := serve(t, milter.Config{Reports: reportsTo(milter.Reports{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})})
 	p := startPostfix(t, testmta.Options{MainCF: map[string]string{"non_smtpd_milters": "inet:" + s.addr}})
 	cmd := exec.Command("sendmail", "-f", "fred@example.org", "report@example.org")
@@ -350,6 +355,7 @@ func TestPostfixLocalReport(t *testing.T) {
 // A desk's server refuses our complaint: the bounce that Postfix itself makes of
 // that comes back to us, with two lines of main.cf.
 func TestPostfixOwnBounce(t *testing.T) {
+	t.Parallel()
 	desk, err := testnet.StartSMTP(nil)
 	if err != nil {
 		t.Fatal(err)

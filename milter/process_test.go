@@ -116,6 +116,7 @@ func freePort(t testing.TB) string {
 // TestKilledUnderLoad kills the daemon again and again while MTAs talk to it. What
 // an MTA was told is recorded is there afterwards, and mail never stops.
 func TestKilledUnderLoad(t *testing.T) {
+	t.Parallel()
 	at, dir := freePort(t), t.TempDir()
 	d := startChild(t, at, dir)
 	p := startPostfix(t, testmta.Options{Milters: []string{"inet:" + at}})

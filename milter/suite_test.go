@@ -25,7 +25,7 @@ import (
 
 // setup is what a test wants of an MTA, whichever it is.
 type setup struct {
-	milters  []string // addresses, in the order of asking
+	milters  []string // HOST:PORT or the path of a socket, in the order of asking
 	tempfail bool     // refuse mail when a milter does not answer: what passes was let pass
 	options  testmta.Options
 }
@@ -49,7 +49,7 @@ func eachMTA(t *testing.T, run func(t *testing.T, start func(*testing.T, setup) 
 func postfixServer(t *testing.T, s setup) mtaServer {
 	o := s.options
 	for _, m := range s.milters {
-		o.Milters = append(o.Milters, "inet:"+m)
+		o.Milters = append(o.Milters, mtaSocket(m, false))
 	}
 	o.MainCF = map[string]string{"message_size_limit": "0"}
 	if s.tempfail {
@@ -68,8 +68,7 @@ func sendmailServer(t *testing.T, s setup) mtaServer {
 	}
 	o := s.options
 	for i, m := range s.milters {
-		host, port, _ := net.SplitHostPort(m)
-		text := strings.Replace(string(line), "S=inet:8896@127.0.0.1", "S=inet:"+port+"@"+host, 1)
+		text := strings.Replace(string(line), "S=inet:8896@127.0.0.1", "S="+mtaSocket(m, true), 1)
 		text = strings.Replace(text, "`spamreport-milter'", fmt.Sprintf("`milter%d'", i), 1)
 		if s.tempfail {
 			text = strings.Replace(text, ", T=", ", F=T, T=", 1)
@@ -105,6 +104,7 @@ func queueID(text string) string {
 // TestMTA is one milter and all that a session can bring. The MTA is told to
 // refuse mail without it: what passes does so because the milter said so.
 func TestMTA(t *testing.T) {
+	t.Parallel()
 	eachMTA(t, func(t *testing.T, start func(*testing.T, setup) mtaServer) {
 		s := serve(t, milter.Config{BodyLimit: 100_000})
 		m := start(t, setup{milters: []string{s.addr}, tempfail: true, options: testmta.Options{TLS: true, IPv6: true}})
@@ -338,6 +338,7 @@ func overTLS(t *testing.T, s *site, m mtaServer) {
 // The milter goes and comes back, and the MTA restarts: mail never stops, and
 // whoever is there again does its work.
 func TestMTARestarts(t *testing.T) {
+	t.Parallel()
 	eachMTA(t, func(t *testing.T, start func(*testing.T, setup) mtaServer) {
 		s := serve(t, milter.Config{})
 		m := start(t, setup{milters: []string{s.addr}})
@@ -403,6 +404,7 @@ func (f *filter) Body(m *gomilter.Modifier) (gomilter.Response, error) {
 }
 
 func TestFilterBeforeUs(t *testing.T) {
+	t.Parallel()
 	eachMTA(t, func(t *testing.T, start func(*testing.T, setup) mtaServer) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -434,6 +436,7 @@ func TestFilterBeforeUs(t *testing.T) {
 // What is sealed arrives with a seal that is good, whoever the MTA, and goes to
 // nobody who is not to get it.
 func TestSealAndReportThroughMTA(t *testing.T) {
+	t.Parallel()
 	eachMTA(t, func(t *testing.T, start func(*testing.T, setup) mtaServer) {
 		box, err := testnet.StartSMTP(nil)
 		if err != nil {
