@@ -125,13 +125,19 @@ func (w *walk) read(m *Message) {
 }
 
 // received adds a hop. The session's own line, which some servers have written
-// already when a filter sees the message, is merged into hop 0.
+// already when a filter sees the message, is merged into hop 0. What stands above
+// it is our own way to the mailbox, and no hop of the sender's.
 func (w *walk) received(s *Session, h *Hop, n note) {
-	if s != nil && len(w.Hops) == 1 && w.Hops[0].Raw == "" && isSession(s, h) {
-		merge(&w.Hops[0], h)
-		return
+	above := w.later > 0
+	if above {
+		w.later--
 	}
-	w.add(h, n)
+	switch {
+	case s != nil && len(w.Hops) == 1 && w.Hops[0].Raw == "" && isSession(s, h):
+		merge(&w.Hops[0], h)
+	case !above:
+		w.add(h, n)
+	}
 }
 
 func (w *walk) add(h *Hop, n note) {
