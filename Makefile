@@ -1,4 +1,4 @@
-# Targets for people:  demo  build  test  lint  fuzz  bench  install
+# Targets for people:  demo  build  test  lint  fuzz  bench  scale  install
 # What each needs from Debian it installs itself as root, and names otherwise.
 
 PREFIX   ?= /usr/local
@@ -7,7 +7,7 @@ GO       ?= go
 FUZZTIME ?= 60s
 BIN       = bin/spamreport-milter
 
-.PHONY: all demo build test lint fuzz bench install deps clean $(BIN)
+.PHONY: all demo build test lint fuzz bench scale install deps clean $(BIN)
 all: build
 
 build: $(BIN)
@@ -39,6 +39,10 @@ fuzz:
 bench:
 	@.ci/deps bench
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# A queue as large as a provider's, on both engines: minutes, and some gigabytes.
+scale: deps
+	$(GO) test ./queue -run '^$$' -bench Scale -benchtime 1x -timeout 120m -v
 
 # Needs no Go: root's PATH rarely has it.
 install:

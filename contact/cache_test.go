@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"sync"
 	"testing"
@@ -151,7 +152,7 @@ func TestBurstAsksEachNetworkOnce(t *testing.T) {
 // TestPaceIsPerRegistry needs no clock: the second question cannot be in time.
 func TestPaceIsPerRegistry(t *testing.T) {
 	own := netip.MustParseAddrPort("127.0.0.1:8443")
-	c := newCourtesy([]netip.AddrPort{own}, time.Now)
+	c := newCourtesy(&Config{AllowPrivate: []netip.AddrPort{own}, Now: time.Now})
 	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
 	for link, paced := range map[string]bool{
@@ -171,5 +172,51 @@ func TestPaceIsPerRegistry(t *testing.T) {
 		if _, err := c.wait(ctx, u.Host, &ev); errors.Is(err, context.DeadlineExceeded) != paced {
 			t.Errorf("%s: the second question: %v, want paced %t", link, err, paced)
 		}
+	}
+}
+
+// hosts is a Pacer that several hosts share; broken makes it fail.
+type hosts struct {
+	pacer
+	broken error
+}
+
+func (h *hosts) TakeTurn(ctx context.Context, server string, pace time.Duration, daily int, within time.Duration) (wait, paused time.Duration, asked int, err error) {
+	if h.broken != nil {
+		return 0, 0, 0, h.broken
+	}
+	return h.pacer.TakeTurn(ctx, server, pace, daily, within)
+}
+
+// TestPaceIsShared has two hosts ask one server: the second waits for the first,
+// and knows when it refused. When what they share fails, each keeps a pace alone.
+func TestPaceIsShared(t *testing.T) {
+	shared := &hosts{pacer: pacer{now: time.Now, turns: map[string]*turns{}}}
+	c := Config{Now: time.Now, Pacer: shared, Log: slog.New(slog.DiscardHandler)}
+	one, two := newCourtesy(&c), newCourtesy(&c)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	const host = "rdap.db.ripe.net"
+	var ev Evidence
+	if _, err := one.wait(ctx, host, &ev); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := two.wait(ctx, host, &ev); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the other host asks at once: %v", err)
+	}
+	refusal := Evidence{Status: "429", At: time.Now(), RetryAt: time.Now().Add(time.Hour)}
+	one.learn(ctx, host, &refusal)
+	if paused, err := two.wait(ctx, host, &ev); err != nil || !paused || ev.RetryAt.Sub(refusal.RetryAt).Abs() > 2*time.Second {
+		t.Errorf("after a refusal of the other host: paused %t until %s, %v", paused, ev.RetryAt, err)
+	}
+	shared.broken = errors.New("server away")
+	if paused, err := one.wait(ctx, host, &ev); err != nil || !paused {
+		t.Errorf("its own refusal is forgotten: paused %t, %v", paused, err)
+	}
+	if paused, err := two.wait(ctx, "rdap.arin.net", &ev); err != nil || paused {
+		t.Errorf("alone: paused %t, %v", paused, err)
+	}
+	if _, err := two.wait(ctx, "rdap.arin.net", &ev); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("alone, at once: %v", err)
 	}
 }

@@ -86,6 +86,7 @@ type Network struct {
 	Handle   string     `json:"handle,omitempty"`
 	Country  string     `json:"country,omitempty"`
 	Registry string     `json:"registry,omitempty"` // "ripe", "arin" …
+	Origins  []uint32   `json:"origins,omitempty"`  // numbers of the autonomous systems that announce it, where asked
 }
 
 // Evidence is one question to one source and what came of it.

@@ -45,6 +45,8 @@ type Config struct {
 	DNS Resolver
 	// Cache keeps answers; without one every look-up asks.
 	Cache Cache
+	// Pacer is shared with other hosts; without one this process keeps a pace alone.
+	Pacer Pacer
 	// Timeout is for one question, redirects included; 10 s when zero.
 	Timeout time.Duration
 	Log     *slog.Logger     // slog.Default() when nil
@@ -74,7 +76,7 @@ func New(c Config) (*Finder, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	f := &Finder{config: c, courtesy: newCourtesy(c.AllowPrivate, c.Now), turns: map[string]chan struct{}{}}
+	f := &Finder{config: c, courtesy: newCourtesy(&c), turns: map[string]chan struct{}{}}
 	boot, err := f.loadBootstrap()
 	if err != nil {
 		return nil, err

@@ -42,7 +42,7 @@ func (w *port43) ask(ctx context.Context, q question) (Evidence, error) {
 	if err := ctx.Err(); err != nil {
 		return ev, err
 	}
-	w.courtesy.learn(host, &ev)
+	w.courtesy.learn(ctx, host, &ev)
 	return ev, nil
 }
 

@@ -120,7 +120,7 @@ func (r *rdap) ask(ctx context.Context, q question) (Evidence, error) {
 	if err := ctx.Err(); err != nil {
 		return ev, err
 	}
-	r.courtesy.learn(u.Host, &ev)
+	r.courtesy.learn(ctx, u.Host, &ev)
 	return ev, nil
 }
 

@@ -312,6 +312,7 @@ func (w *walk) answer() Answer {
 	if a.Contacts == nil {
 		a.Contacts = []Contact{}
 	}
+	a.Network.Origins = w.origins
 	var now time.Time
 	for i := range w.steps {
 		s := &w.steps[i]

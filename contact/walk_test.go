@@ -114,10 +114,15 @@ func TestRepeatedFailuresAreAskedForLess(t *testing.T) {
 
 func TestDailyNumberOfQuestions(t *testing.T) {
 	now := time.Date(2026, 1, 2, 22, 0, 0, 0, time.UTC)
-	c := newCourtesy(nil, func() time.Time { return now })
+	c := newCourtesy(&Config{Now: func() time.Time { return now }})
 	s := c.server("whois.ripe.net")
-	s.daily, s.asked, s.day = 2, 2, now.Truncate(24*time.Hour)
+	s.daily, s.pace = 2, 0
 	var ev Evidence
+	for range s.daily {
+		if paused, err := c.wait(t.Context(), "whois.ripe.net", &ev); err != nil || paused {
+			t.Errorf("within the day's number: paused %t, %v", paused, err)
+		}
+	}
 	paused, err := c.wait(t.Context(), "whois.ripe.net", &ev)
 	if err != nil || !paused || !ev.RetryAt.Equal(now.Add(2*time.Hour)) {
 		t.Errorf("paused %t until %s, %v", paused, ev.RetryAt, err)
@@ -260,7 +265,7 @@ func TestOverrides(t *testing.T) {
 		outcome Outcome
 		asked   string
 	}{
-		"nothing that bears on it": {[]Override{mail("62.2.0.0/16", "a@own.test")}, "abuse@isp.test", "", Found, "operator rdap mx"},
+		"nothing that bears on it": {[]Override{mail("62.2.0.0/16", "a@own.test")}, "abuse@isp.test", "", Found, "operator rdap mx origin"},
 		"the address":              {[]Override{mail("62.1.0.0/16", "b@own.test"), mail("62.1.2.3", "a@own.test")}, "a@own.test", "", Found, "operator"},
 		"the network":              {[]Override{mail("62.1.0.0/16", "b@own.test"), mail("AS64500", "c@own.test")}, "b@own.test", "", Found, "operator origin"},
 		"the announcing network":   {[]Override{mail("AS64500", "c@own.test")}, "c@own.test", "", Found, "operator origin"},

@@ -69,6 +69,9 @@ func (w *walk) openChecks() (list []question) {
 	if len(w.taken) > 0 && w.network.tiny() {
 		list = append(list, question{source: "ptr", about: w.subject()})
 	}
+	if len(w.taken) > 0 && w.addr.IsValid() {
+		list = append(list, w.origin()) // people look for complaints by it
+	}
 	return list
 }
 

@@ -24,7 +24,7 @@ func (l *lease) held() *lease { return l }
 // Renew makes the lease of a claim end a while from now instead.
 func (s *Store) Renew(ctx context.Context, c Claim, lease time.Duration) error {
 	l := c.held()
-	_, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (none struct{}, err error) {
+	_, err := commit(ctx, s, func(ctx context.Context, tx *change) (none struct{}, err error) {
 		return none, owned(tx.ExecContext(ctx, l.renew, l.id, l.token, micros(s.now().Add(lease))))
 	})
 	return err
@@ -65,7 +65,7 @@ func (s *Store) ClaimReport(ctx context.Context, d time.Duration) (*ReportClaim,
 		token: rand.Text(),
 		renew: `UPDATE reports SET due = $3 WHERE id = $1 AND lease = $2`,
 	}}
-	found, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+	found, err := commit(ctx, s, func(ctx context.Context, tx *change) (bool, error) {
 		now := s.now()
 		err := tx.QueryRowContext(ctx, `
 			UPDATE reports SET lease = $2, due = $3, attempts = attempts + 1
@@ -96,7 +96,7 @@ func (s *Store) File(ctx context.Context, claim *ReportClaim, c Complaint) (int6
 	if err := c.check(claim.id); err != nil {
 		return 0, err
 	}
-	id, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (int64, error) {
+	id, err := commit(ctx, s, func(ctx context.Context, tx *change) (int64, error) {
 		if err := endReport(ctx, tx, claim); err != nil {
 			return 0, err
 		}
@@ -104,8 +104,9 @@ func (s *Store) File(ctx context.Context, claim *ReportClaim, c Complaint) (int6
 		if err != nil {
 			return 0, err
 		}
-		return id, s.addEvent(ctx, tx, Event{ComplaintID: id, ReportID: claim.id,
-			Actor: s.system, Action: ActionFiled, To: c.State, Reason: c.Hold})
+		s.counted(tx, TallyCause, string(claim.Report.Cause))
+		s.add(tx, Event{ComplaintID: id, ReportID: claim.id, Actor: s.system, Action: ActionFiled, To: c.State, Reason: c.Hold})
+		return id, nil
 	})
 	if err == nil {
 		s.wakeWorkers()
@@ -113,17 +114,19 @@ func (s *Store) File(ctx context.Context, claim *ReportClaim, c Complaint) (int6
 	return id, err
 }
 
-func endReport(ctx context.Context, tx *sql.Tx, c *ReportClaim) error {
+func endReport(ctx context.Context, tx *change, c *ReportClaim) error {
 	return owned(tx.ExecContext(ctx, `UPDATE reports SET due = NULL, lease = NULL WHERE id = $1 AND lease = $2`, c.id, c.token))
 }
 
 // CloseReport ends a report without a complaint. The reason stands in an event.
 func (s *Store) CloseReport(ctx context.Context, c *ReportClaim, reason string) error {
-	_, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (none struct{}, err error) {
+	_, err := commit(ctx, s, func(ctx context.Context, tx *change) (none struct{}, err error) {
 		if err := endReport(ctx, tx, c); err != nil {
 			return none, err
 		}
-		return none, s.addEvent(ctx, tx, Event{ReportID: c.id, Actor: s.system, Action: ActionClosed, Reason: reason})
+		s.counted(tx, TallyCause, string(c.Report.Cause))
+		s.add(tx, Event{ReportID: c.id, Actor: s.system, Action: ActionClosed, Reason: reason})
+		return none, nil
 	})
 	return err
 }
@@ -131,13 +134,14 @@ func (s *Store) CloseReport(ctx context.Context, c *ReportClaim, reason string) 
 // ReleaseReport gives a report back, to be claimed again from retryAt on. Attempts
 // count anew.
 func (s *Store) ReleaseReport(ctx context.Context, c *ReportClaim, retryAt time.Time, reason string) error {
-	_, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (none struct{}, err error) {
+	_, err := commit(ctx, s, func(ctx context.Context, tx *change) (none struct{}, err error) {
 		err = owned(tx.ExecContext(ctx, `UPDATE reports SET due = $3, lease = NULL, attempts = 0 WHERE id = $1 AND lease = $2`,
 			c.id, c.token, micros(retryAt)))
 		if err != nil {
 			return none, err
 		}
-		return none, s.addEvent(ctx, tx, Event{ReportID: c.id, Actor: s.system, Action: ActionPostponed, Reason: reason})
+		s.add(tx, Event{ReportID: c.id, Actor: s.system, Action: ActionPostponed, Reason: reason})
+		return none, nil
 	})
 	return err
 }

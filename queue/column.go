@@ -27,6 +27,14 @@ func fromMicros(n int64) time.Time {
 	return time.UnixMicro(n).UTC()
 }
 
+// flag is a truth in an integer column: SQLite has no others.
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // text makes what came from mail fit for a text column: PostgreSQL takes
 // neither NUL nor anything that is not UTF-8.
 func text(s string) string {

@@ -9,12 +9,26 @@ import (
 // told of, and how long the first of a group waits for the last.
 const maxGroup = 128
 
+// change is the transaction that a group of jobs writes in. New reports, events and
+// counts are collected: reports are stored together, and who writes to the trail
+// holds it until the commit, so that comes last.
+type change struct {
+	*sql.Tx
+	reports []*incoming
+	events  []Event
+	tallies []tally
+	unnamed bool // place-holders of many rows are ? and not $1
+}
+
 // job is one change that waits for the writer. It may run twice, but is
 // committed at most once.
 type job struct {
 	ctx  context.Context
-	run  func(context.Context, *sql.Tx) error
+	run  func(context.Context, *change) error
 	done chan error
+	// report is to be stored, in place of run. It fails only when the database
+	// does, and so needs no savepoint.
+	report *incoming
 }
 
 // commit has the writer run fn and returns when the change is durable. The
@@ -22,25 +36,31 @@ type job struct {
 // was changed; after that the outcome is waited for, a few seconds at worst, and
 // fn's own context doesn't end. Changes that wait together share one sync of the
 // disk.
-func commit[T any](ctx context.Context, s *Store, fn func(context.Context, *sql.Tx) (T, error)) (T, error) {
+func commit[T any](ctx context.Context, s *Store, fn func(context.Context, *change) (T, error)) (T, error) {
 	var result, none T
-	j := &job{ctx: ctx, done: make(chan error, 1), run: func(ctx context.Context, tx *sql.Tx) (err error) {
-		result, err = fn(ctx, tx)
+	j := &job{run: func(ctx context.Context, c *change) (err error) {
+		result, err = fn(ctx, c)
 		return err
 	}}
-	if err := s.enter(); err != nil {
+	if err := s.hand(ctx, j); err != nil {
 		return none, err
+	}
+	return result, nil
+}
+
+// hand gives a job to the writer and waits for its end.
+func (s *Store) hand(ctx context.Context, j *job) error {
+	j.ctx, j.done = ctx, make(chan error, 1)
+	if err := s.enter(); err != nil {
+		return err
 	}
 	defer s.pending.Done()
 	select {
 	case s.jobs <- j:
 	case <-ctx.Done():
-		return none, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	if err := <-j.done; err != nil {
-		return none, s.explain(err)
-	}
-	return result, nil
+	return s.explain(<-j.done)
 }
 
 func (s *Store) enter() error {
@@ -53,9 +73,8 @@ func (s *Store) enter() error {
 	return nil
 }
 
-// run is the writer: it takes all changes that wait and commits them together.
+// run is a writer: it takes all changes that wait and commits them together.
 func (s *Store) run() {
-	defer close(s.stopped)
 	for j := range s.jobs {
 		s.runGroup(s.gather(j))
 	}
@@ -83,35 +102,58 @@ func (s *Store) gather(first *job) []*job {
 // whole transaction, as SQLite does on a full disk, each is tried alone: a small
 // report may still fit where a large one did not.
 func (s *Store) runGroup(group []*job) {
-	if err := s.engine.ready(s); err != nil {
-		tell(group, func(int) error { return err })
-		return
-	}
 	// The callers' contexts don't reach in here: SQLite undoes the work of all
 	// when a statement is interrupted.
 	ctx, cancel := s.patient()
 	defer cancel()
-	tx, err := s.writer.BeginTx(ctx, nil)
-	if err != nil {
-		tell(group, func(int) error { return err })
-		return
-	}
-	defer tx.Rollback() // does nothing after Commit
-	errs, err := runMembers(ctx, tx, group)
-	if err == nil {
-		err = tx.Commit()
-	}
+	errs, err := s.transact(ctx, group)
 	switch {
 	case err == nil:
 		tell(group, func(i int) error { return errs[i] })
-	case len(group) == 1, ctx.Err() != nil: // nobody waits for an absent server twice
+	case len(group) == 1, ctx.Err() != nil, !s.engine.undone(err):
 		tell(group, func(int) error { return err })
 	default:
-		tx.Rollback() // frees the connection; err says more than its error
 		for _, j := range group {
 			s.runGroup([]*job{j})
 		}
 	}
+}
+
+// transact runs and commits a group. It returns the members' errors, or a second
+// one when the transaction did not survive.
+func (s *Store) transact(ctx context.Context, group []*job) (errs []error, broken error) {
+	if err := s.engine.ready(s, ctx); err != nil {
+		return nil, err
+	}
+	tx, err := begin(ctx, s.writer, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Rollback() // does nothing after Commit
+	c := &change{Tx: tx, unnamed: s.engine.unnamed}
+	if errs, err = c.runMembers(ctx, group); err != nil {
+		return nil, err
+	}
+	if len(c.reports) > 0 {
+		if err := s.engine.insertReports(s, ctx, c, c.reports); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.record(ctx, c); err != nil {
+		return nil, err
+	}
+	return errs, tx.Commit()
+}
+
+// begin starts a transaction. A connection that the server has closed since it was
+// last used fails here, where nothing is lost by taking the next.
+func begin(ctx context.Context, db *sql.DB, o *sql.TxOptions) (tx *sql.Tx, err error) {
+	for range readers + 1 {
+		if tx, err = db.BeginTx(ctx, o); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return tx, err
 }
 
 // patient is the context of one group. A server that went away must not hold up
@@ -129,25 +171,36 @@ func tell(group []*job, outcome func(i int) error) {
 	}
 }
 
-// runMembers runs each member in a savepoint of its own. It returns the members'
-// errors, or a second one when the transaction did not survive.
-func runMembers(ctx context.Context, tx *sql.Tx, group []*job) (errs []error, broken error) {
+// runMembers runs the members of a group in turn. It returns their errors, or a
+// second one when the transaction did not survive.
+func (c *change) runMembers(ctx context.Context, group []*job) (errs []error, broken error) {
 	errs = make([]error, len(group))
 	for i, j := range group {
 		if errs[i] = context.Cause(j.ctx); errs[i] != nil {
 			continue
 		}
-		if _, err := tx.ExecContext(ctx, "SAVEPOINT member"); err != nil {
-			return nil, err
+		if j.report != nil {
+			c.reports = append(c.reports, j.report)
+			continue
 		}
-		if errs[i] = j.run(ctx, tx); errs[i] != nil {
-			if _, err := tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT member"); err != nil {
-				return nil, errs[i] // which is why there is nothing to roll back
-			}
-		}
-		if _, err := tx.ExecContext(ctx, "RELEASE SAVEPOINT member"); err != nil {
-			return nil, err
+		if errs[i], broken = c.runMember(ctx, j); broken != nil {
+			return nil, broken
 		}
 	}
 	return errs, nil
+}
+
+func (c *change) runMember(ctx context.Context, j *job) (err, broken error) {
+	events, tallies := len(c.events), len(c.tallies)
+	if _, err := c.ExecContext(ctx, "SAVEPOINT member"); err != nil {
+		return nil, err
+	}
+	if err = j.run(ctx, c); err != nil {
+		c.events, c.tallies = c.events[:events], c.tallies[:tallies]
+		if _, failed := c.ExecContext(ctx, "ROLLBACK TO SAVEPOINT member"); failed != nil {
+			return nil, err // which is why there is nothing to roll back
+		}
+	}
+	_, broken = c.ExecContext(ctx, "RELEASE SAVEPOINT member")
+	return err, broken
 }

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"database/sql"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -36,7 +35,7 @@ func commitsOf(path string) int64 {
 // holdUp keeps the writer busy until the gate is closed.
 func holdUp(s *Store) (gate chan struct{}) {
 	gate = make(chan struct{})
-	go commit(context.Background(), s, func(context.Context, *sql.Tx) (none struct{}, err error) {
+	go commit(context.Background(), s, func(context.Context, *change) (none struct{}, err error) {
 		<-gate
 		return
 	})
@@ -145,9 +144,14 @@ func TestSubmitEndsWaiting(t *testing.T) {
 func TestSubmitEndsTooLate(t *testing.T) {
 	s := openAt(t, filepath.Join(t.TempDir(), "queue.db"), nil)
 	ctx, cancel := context.WithCancel(t.Context())
-	id, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (int64, error) {
+	id, err := commit(ctx, s, func(ctx context.Context, tx *change) (int64, error) {
 		cancel()
-		return s.insertReport(ctx, tx, &Report{})
+		in, err := s.incoming(&Report{})
+		if err != nil {
+			return 0, err
+		}
+		err = s.engine.insertReports(s, ctx, tx, []*incoming{in})
+		return in.id, err
 	})
 	if err != nil {
 		t.Fatal(err)

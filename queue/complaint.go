@@ -15,8 +15,8 @@ func (c *Complaint) check(report int64) error {
 		ofReport = ofReport || i.ReportID == report
 	}
 	switch {
-	case c.State != Held && c.State != Ready:
-		return fmt.Errorf("a new complaint is held or ready, not %q", c.State)
+	case c.State != Held && c.State != Ready && c.State != Form:
+		return fmt.Errorf("a new complaint is held, ready or form, not %q", c.State)
 	case c.State == Ready && len(c.To) == 0:
 		return errors.New("a complaint without contact can't be ready")
 	case c.MessageID == "":
@@ -29,12 +29,16 @@ func (c *Complaint) check(report int64) error {
 	return nil
 }
 
-func (s *Store) insertComplaint(ctx context.Context, tx *sql.Tx, c *Complaint) (id int64, err error) {
+func (s *Store) insertComplaint(ctx context.Context, tx *change, c *Complaint) (id int64, err error) {
 	to, err := encodeList(c.To)
 	if err != nil {
 		return 0, err
 	}
 	sender, err := encode(c.Sender)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := s.keepAnswer(ctx, tx, c.Contact)
 	if err != nil {
 		return 0, err
 	}
@@ -49,11 +53,12 @@ func (s *Store) insertComplaint(ctx context.Context, tx *sql.Tx, c *Complaint) (
 		lookup = moment(c.LookupAt)
 	}
 	err = tx.QueryRowContext(ctx, `
-		INSERT INTO complaints (state, created, updated, addressees, contact, source, network, party,
-			format, subject, hold, message_id, sender, ready_at, taken, due, lookup_at)
-		VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '[]', $14, $15) RETURNING id`,
-		c.State, micros(now), to, string(c.Contact), addrKey(c.Source), text(c.Network), text(c.Party),
-		c.Format, text(c.Subject), text(c.Hold), c.MessageID, sender, micros(c.ReadyAt), due, lookup).Scan(&id)
+		INSERT INTO complaints (state, created, updated, addressees, answer_id, source, network, asn, party,
+			format, subject, hold, letter, withdraws, message_id, sender, ready_at, taken, due, lookup_at)
+		VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, '[]', $17, $18) RETURNING id`,
+		c.State, micros(now), to, answer, addrKey(c.Source), text(c.Network), c.ASN, text(c.Party),
+		c.Format, text(c.Subject), text(c.Hold), text(c.Letter), c.Withdraws, c.MessageID, sender,
+		micros(c.ReadyAt), due, lookup).Scan(&id)
 	if err != nil {
 		return 0, err
 	}
@@ -62,10 +67,14 @@ func (s *Store) insertComplaint(ctx context.Context, tx *sql.Tx, c *Complaint) (
 			return 0, err
 		}
 	}
-	return id, nil
+	s.counted(tx, TallyNetwork, c.Network)
+	for _, a := range c.To {
+		s.counted(tx, TallyContact, a)
+	}
+	return id, insertTerms(ctx, tx, id, termsOf(c))
 }
 
-func insertIncident(ctx context.Context, tx *sql.Tx, complaint int64, position int, i Incident) error {
+func insertIncident(ctx context.Context, tx *change, complaint int64, position int, i Incident) error {
 	chain, err := encodeChain(i.Chain)
 	if err != nil {
 		return fmt.Errorf("chain of report %d: %w", i.ReportID, err)
@@ -75,20 +84,20 @@ func insertIncident(ctx context.Context, tx *sql.Tx, complaint int64, position i
 	return err
 }
 
-const complaintColumns = `id, state, created, updated, addressees, coalesce(lookup_at, 0), source, network, party,
-	format, subject, hold, message_id, sender, ready_at, taken, attempts, coalesce(due, 0)`
+const complaintColumns = `id, state, created, updated, addressees, coalesce(lookup_at, 0), source, network, asn, party,
+	format, subject, hold, letter, withdraws, message_id, sender, ready_at, taken, attempts, coalesce(due, 0)`
 
 // scanner is a *sql.Row or *sql.Rows.
 type scanner interface{ Scan(...any) error }
 
-// scanComplaint reads complaintColumns and the contact.
+// scanComplaint reads complaintColumns.
 func scanComplaint(row scanner) (*Complaint, error) {
 	c := new(Complaint)
 	var created, updated, lookup, ready, due int64
-	var to, contact, sender, taken string
+	var to, sender, taken string
 	var source []byte
-	err := row.Scan(&c.ID, &c.State, &created, &updated, &to, &lookup, &source, &c.Network, &c.Party,
-		&c.Format, &c.Subject, &c.Hold, &c.MessageID, &sender, &ready, &taken, &c.Attempts, &due, &contact)
+	err := row.Scan(&c.ID, &c.State, &created, &updated, &to, &lookup, &source, &c.Network, &c.ASN, &c.Party,
+		&c.Format, &c.Subject, &c.Hold, &c.Letter, &c.Withdraws, &c.MessageID, &sender, &ready, &taken, &c.Attempts, &due)
 	if err != nil {
 		return nil, err
 	}
@@ -109,19 +118,19 @@ func scanComplaint(row scanner) (*Complaint, error) {
 	if c.State == Deferred {
 		c.NextAttempt = fromMicros(due)
 	}
-	if contact != "" {
-		c.Contact = json.RawMessage(contact)
-	}
 	return c, nil
 }
 
 // readComplaint returns a complaint with contact, incidents and their reports.
 func readComplaint(ctx context.Context, tx *sql.Tx, id int64) (*Complaint, error) {
-	c, err := scanComplaint(tx.QueryRowContext(ctx, `SELECT `+complaintColumns+`, contact FROM complaints WHERE id = $1`, id))
+	c, err := scanComplaint(tx.QueryRowContext(ctx, `SELECT `+complaintColumns+` FROM complaints WHERE id = $1`, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("complaint %d is %w", id, ErrNotFound)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if c.Contact, err = readAnswer(ctx, tx, id); err != nil {
 		return nil, err
 	}
 	c.Incidents, err = readIncidents(ctx, tx, id)

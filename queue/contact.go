@@ -89,7 +89,7 @@ func (s *Store) PutContact(ctx context.Context, first, last netip.Addr, expires 
 	from, _ := mapped(first)
 	to, _ := mapped(last)
 	block := cover(from, to)
-	_, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (none struct{}, err error) {
+	_, err := commit(ctx, s, func(ctx context.Context, tx *change) (none struct{}, err error) {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM contacts WHERE expires <= $1`, micros(s.now())); err != nil {
 			return none, err
 		}

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -48,7 +47,7 @@ func lockDaemon(path string) (*os.File, error) {
 // inherit frees the work that the last daemon had claimed when it was killed.
 // Nobody else can have claims: there is one daemon.
 func (s *Store) inherit(ctx context.Context) error {
-	_, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (none struct{}, err error) {
+	_, err := commit(ctx, s, func(ctx context.Context, tx *change) (none struct{}, err error) {
 		for _, free := range []string{
 			`UPDATE reports SET due = 0, lease = NULL WHERE lease IS NOT NULL`,
 			`UPDATE complaints SET due = 0, lease = NULL WHERE lease IS NOT NULL AND due IS NOT NULL`,

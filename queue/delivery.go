@@ -23,7 +23,7 @@ func (s *Store) ClaimComplaint(ctx context.Context, d time.Duration) (*Complaint
 		token: rand.Text(),
 		renew: `UPDATE complaints SET due = $3 WHERE id = $1 AND lease = $2`,
 	}}
-	found, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+	found, err := commit(ctx, s, func(ctx context.Context, tx *change) (bool, error) {
 		now := s.now()
 		err := tx.QueryRowContext(ctx, nextComplaint+s.engine.work, micros(now)).Scan(&c.id)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -83,7 +83,7 @@ func (s *Store) Record(ctx context.Context, c *ComplaintClaim, o Outcome) error 
 	if err != nil {
 		return err
 	}
-	_, err = commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (none struct{}, err error) {
+	_, err = commit(ctx, s, func(ctx context.Context, tx *change) (none struct{}, err error) {
 		if err := endClaim(ctx, tx, &c.lease); err != nil {
 			return none, err
 		}
@@ -98,7 +98,7 @@ func (s *Store) Record(ctx context.Context, c *ComplaintClaim, o Outcome) error 
 	return err
 }
 
-func endClaim(ctx context.Context, tx *sql.Tx, l *lease) error {
+func endClaim(ctx context.Context, tx *change, l *lease) error {
 	return owned(tx.ExecContext(ctx, `UPDATE complaints SET lease = NULL WHERE id = $1 AND lease = $2`, l.id, l.token))
 }
 
@@ -116,7 +116,7 @@ func (s *Store) ClaimLookup(ctx context.Context, d time.Duration) (*LookupClaim,
 		token: rand.Text(),
 		renew: `UPDATE complaints SET lookup_at = $3 WHERE id = $1 AND lease = $2`,
 	}}
-	found, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+	found, err := commit(ctx, s, func(ctx context.Context, tx *change) (bool, error) {
 		now := s.now()
 		err := tx.QueryRowContext(ctx, `
 			UPDATE complaints SET lease = $2, lookup_at = $3
@@ -140,6 +140,7 @@ type Found struct {
 	To       []string        // still empty when nobody was found
 	Contact  json.RawMessage // the whole answer
 	Network  string
+	ASN      uint32
 	Hold     string    // why the complaint is held from now on
 	LookupAt time.Time // when to ask again while To is empty; zero for never
 	Reason   string    // for the event
@@ -155,17 +156,26 @@ func (s *Store) SetContact(ctx context.Context, c *LookupClaim, f Found) error {
 	if len(f.To) == 0 {
 		lookup = moment(f.LookupAt)
 	}
-	_, err = commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (none struct{}, err error) {
+	_, err = commit(ctx, s, func(ctx context.Context, tx *change) (none struct{}, err error) {
 		if err := endClaim(ctx, tx, &c.lease); err != nil {
 			return none, err
 		}
 		if err := s.move(ctx, tx, Event{ComplaintID: c.id, Actor: s.system, Action: ActionContact, Reason: f.Reason}); err != nil {
 			return none, err
 		}
+		answer, err := s.keepAnswer(ctx, tx, f.Contact)
+		if err != nil {
+			return none, err
+		}
 		_, err = tx.ExecContext(ctx, `
-			UPDATE complaints SET addressees = $1, contact = $2, network = $3, hold = $4, lookup_at = $5 WHERE id = $6`,
-			to, string(f.Contact), text(f.Network), text(f.Hold), lookup, c.id)
-		return none, err
+			UPDATE complaints SET addressees = $1, answer_id = $2, network = $3, asn = $4, hold = $5, lookup_at = $6 WHERE id = $7`,
+			to, answer, text(f.Network), f.ASN, text(f.Hold), lookup, c.id)
+		if err != nil {
+			return none, err
+		}
+		now := c.Complaint
+		now.To, now.Network, now.ASN = f.To, f.Network, f.ASN
+		return none, replaceTerms(ctx, tx, c.id, termsOf(&c.Complaint), termsOf(&now))
 	})
 	return err
 }

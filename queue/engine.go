@@ -3,18 +3,14 @@ package queue
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
 )
-
-//go:embed migrations/*/*.sql
-var migrations embed.FS
 
 // engine is what differs between the databases. All else is the same SQL.
 type engine struct {
@@ -22,13 +18,38 @@ type engine struct {
 	goose  goose.Dialect
 	tables string // counts all tables, and those called $1
 
-	// connect opens s.writer and s.reader.
-	connect func(s *Store, ctx context.Context, daemon bool) error
+	// upgrades are the migrations that are more than SQL.
+	upgrades []*goose.Migration
+	// locker keeps programs that start together from each migrating; nil for
+	// an engine with one daemon.
+	locker func() (lock.SessionLocker, error)
+
+	// connect makes s.writer and s.reader.
+	connect func(s *Store, o Options) error
 	// ready says why a commit would not be kept; nil for nothing to say.
-	ready func(s *Store) error
+	ready func(s *Store, ctx context.Context) error
 	// hint adds what to do to an error of the database at a place.
 	hint func(place string, err error) error
+	// insertReports stores reports and sets their ids. It is what runs for each
+	// tagged mail, and so is written for each engine.
+	insertReports func(s *Store, ctx context.Context, tx *change, all []*incoming) error
+	compiled      []string // statements for the writer that run for each report
+	// undone reports whether after this error nothing was changed for sure.
+	undone func(err error) bool
+	// giveBack returns the space of removed rows to the system.
+	giveBack func(s *Store, ctx context.Context) error
+	// scrub sees that what was erased can't be read from the file any more.
+	scrub func(s *Store, ctx context.Context) error
+	// lastID is a query for the last id that was given in a table; setLastID makes
+	// the next one follow it.
+	lastID    func(table string) string
+	setLastID func(ctx context.Context, tx *change, table string, last int64) error
+	// mayReturn reports whether an error at the start may pass by itself, so that
+	// a daemon goes on without its queue for now.
+	mayReturn func(err error) bool
 
+	unnamed    bool               // takes ?, and is slow with very many names like $1
+	writers    int                // at once
 	soleDaemon bool               // all claims are of the daemon before, when one starts
 	unchanging sql.IsolationLevel // of a view
 	work       string             // ends a SELECT of work that nobody else may take
@@ -44,14 +65,50 @@ func engineOf(place string) *engine {
 	return &sqlite
 }
 
-func (s *Store) connect(ctx context.Context, daemon bool) error {
-	if err := s.engine.connect(s, ctx, daemon); err != nil {
-		return err
+// maxUpgrade bounds how long a queue may take to be brought up to date.
+const maxUpgrade = time.Hour
+
+// preparation is the one under way.
+type preparation struct {
+	done chan struct{} // closed at its end
+	err  error
+}
+
+// prepare sees that the schema fits and compiles the statements, until that has
+// succeeded once. It goes on when the one who asked for it waits no longer: a large
+// queue takes its time to be brought up to date.
+func (s *Store) prepare(ctx context.Context) error {
+	s.setUp.Lock()
+	if s.compiled != nil {
+		s.setUp.Unlock()
+		return nil
 	}
-	if err := s.migrate(ctx, daemon); err != nil {
-		return err
+	p := s.preparing
+	if p == nil {
+		p = &preparation{done: make(chan struct{})}
+		s.preparing = p
+		go s.prepareNow(p)
 	}
-	return s.compile(ctx)
+	s.setUp.Unlock()
+	select {
+	case <-p.done:
+		return p.err
+	case <-ctx.Done():
+		return fmt.Errorf("queue %s is not ready yet: a retry helps: %w", s.place, context.Cause(ctx))
+	}
+}
+
+func (s *Store) prepareNow(p *preparation) {
+	defer close(p.done)
+	ctx, cancel := context.WithTimeout(context.Background(), maxUpgrade)
+	defer cancel()
+	var compiled map[string]*sql.Stmt
+	if p.err = s.migrate(ctx); p.err == nil {
+		compiled, p.err = s.compile(ctx)
+	}
+	s.setUp.Lock()
+	defer s.setUp.Unlock()
+	s.compiled, s.preparing = compiled, nil
 }
 
 func (s *Store) explain(err error) error {
@@ -61,21 +118,21 @@ func (s *Store) explain(err error) error {
 	return s.engine.hint(s.place, err)
 }
 
-func (s *Store) compile(ctx context.Context) error {
-	s.compiled = make(map[string]*sql.Stmt)
+func (s *Store) compile(ctx context.Context) (map[string]*sql.Stmt, error) {
+	compiled := make(map[string]*sql.Stmt)
 	for db, queries := range map[*sql.DB][]string{
-		s.writer: {insertMail, insertReport, insertRecipient},
+		s.writer: s.engine.compiled,
 		s.reader: {selectBlock, selectContact},
 	} {
 		for _, q := range queries {
 			stmt, err := db.PrepareContext(ctx, q)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			s.compiled[q] = stmt // closed with db
+			compiled[q] = stmt // closed with db
 		}
 	}
-	return nil
+	return compiled, nil
 }
 
 func (s *Store) disconnect() error {
@@ -89,54 +146,4 @@ func (s *Store) disconnect() error {
 		faults = append(faults, s.lock.Close())
 	}
 	return errors.Join(faults...)
-}
-
-// migrate compares the schema with the one we know, and as a daemon brings it
-// there. Commands must not: the daemon that runs beside them may be
-// of the older version.
-func (s *Store) migrate(ctx context.Context, daemon bool) error {
-	p, err := s.provider()
-	if err != nil {
-		return err
-	}
-	sources := p.ListSources()
-	want := sources[len(sources)-1].Version
-	have, err := s.schemaVersion(ctx)
-	switch {
-	case err != nil:
-		return err
-	case have > want:
-		return fmt.Errorf("queue %s has schema %d, this program knows %d: it was written by a newer version, install that", s.place, have, want)
-	case have == want:
-		return nil
-	case !daemon:
-		return fmt.Errorf("queue %s has schema %d, this program needs %d: start `spamreport-milter serve` of this version first", s.place, have, want)
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return err
-	}
-	s.log.Info("queue schema brought up to date", "queue", s.place, "from", have, "to", want)
-	return nil
-}
-
-func (s *Store) provider() (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations/"+s.engine.name)
-	if err != nil {
-		return nil, err
-	}
-	return goose.NewProvider(s.engine.goose, s.writer, files, goose.WithDisableGlobalRegistry(true))
-}
-
-// schemaVersion is 0 for an empty database.
-func (s *Store) schemaVersion(ctx context.Context) (version int64, err error) {
-	var tables, ours int
-	err = s.writer.QueryRowContext(ctx, s.engine.tables, goose.DefaultTablename).Scan(&tables, &ours)
-	if err != nil || tables == 0 {
-		return 0, err
-	}
-	if ours == 0 {
-		return 0, fmt.Errorf("%s is the database of another program: name another one", s.place)
-	}
-	err = s.writer.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0) FROM `+goose.DefaultTablename+` WHERE is_applied`).Scan(&version)
-	return version, err
 }

@@ -7,21 +7,13 @@ import (
 	"slices"
 )
 
-// addEvent appends to the trail within the transaction of the change itself.
-func (s *Store) addEvent(ctx context.Context, tx *sql.Tx, e Event) error {
-	_, err := tx.ExecContext(ctx, `
-		INSERT INTO events (time, complaint_id, report_id, actor, action, from_state, to_state, reason)
-		VALUES ($1, nullif(CAST($2 AS BIGINT), 0), nullif(CAST($3 AS BIGINT), 0), $4, $5, $6, $7, $8)`,
-		micros(s.now()), e.ComplaintID, e.ReportID, text(e.Actor), e.Action, e.From, e.To, text(e.Reason))
-	return err
-}
-
 // EventFilter chooses events. Zero fields choose all.
 type EventFilter struct {
 	ComplaintID int64
 	ReportID    int64
 	Action      string
 	Before      int64 // only events with lower ids: the last id of the page before
+	After       int64 // only events with higher ids
 	Limit       int   // 100 if zero
 }
 
@@ -49,6 +41,9 @@ func readEvents(ctx context.Context, tx *sql.Tx, f EventFilter) ([]Event, error)
 	}
 	if f.Before != 0 {
 		w.and("id < ", f.Before)
+	}
+	if f.After != 0 {
+		w.and("id > ", f.After)
 	}
 	rows, err := tx.QueryContext(ctx, `
 		SELECT id, time, coalesce(complaint_id, 0), coalesce(report_id, 0), actor, action, from_state, to_state, reason

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -176,7 +177,9 @@ func TestFull(t *testing.T) {
 				s := openAt(t, path, nil)
 				submit := func(size int) func() error {
 					return func() error {
-						_, err := s.Submit(t.Context(), Report{Message: trace.Message{Body: make([]byte, size)}})
+						body := make([]byte, size)
+						rand.Read(body) // or it would be compressed
+						_, err := s.Submit(t.Context(), Report{Message: trace.Message{Body: body}})
 						return err
 					}
 				}

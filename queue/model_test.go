@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,12 +59,12 @@ func testModel(t *testing.T, open opener) {
 			"claim look-up":  m.doClaimLookup,
 			"set contact":    m.doSetContact,
 			"renew":          m.doRenew,
-			"approve":        m.doApprove,
-			"drop":           m.doDrop,
+			"decide":         m.doDecide,
 			"time goes by":   func(r *rapid.T) { m.clock.advance(time.Duration(rapid.IntRange(1, 90).Draw(r, "s")) * time.Second) },
 			"time goes back": func(r *rapid.T) { m.clock.advance(-time.Duration(rapid.IntRange(1, 90).Draw(r, "s")) * time.Second) },
 		})
 		m.compare(r)
+		m.verified()
 	})
 }
 
@@ -217,28 +218,47 @@ func (m *model) doRenew(r *rapid.T) {
 	}
 }
 
-func (m *model) doApprove(r *rapid.T) {
-	id, mc := m.someComplaint(r)
-	ok := (mc.state == Held || mc.state == Failed) && mc.to
-	if err := m.Approve(m.ctx, id, Sender{}, "user:anna", ""); (err == nil) != ok || !ok && !errors.Is(err, ErrState) {
-		r.Fatalf("approve of %+v: %v", mc, err)
+// doDecide decides about several complaints at once, one of them twice maybe.
+func (m *model) doDecide(r *rapid.T) {
+	action := rapid.SampledFrom([]string{ActionApproved, ActionDropped, ActionHeld, ActionRetried, ActionBounced, ActionResolved}).Draw(r, "action")
+	var ids []int64
+	for range rapid.IntRange(1, 3).Draw(r, "n") {
+		id, _ := m.someComplaint(r)
+		ids = append(ids, id)
 	}
-	if ok {
-		mc.state, mc.send, mc.attempts = Ready, item{open: true}, 0
-		mc.events++
+	d, err := m.Decide(m.ctx, Decision{Action: action, Actor: "user:anna"}, ids...)
+	m.check(err)
+	if len(d.Done)+len(d.Refused) != len(ids) {
+		r.Fatalf("%s of %v ended in %+v", action, ids, d)
+	}
+	seen := map[int64]bool{}
+	for _, id := range ids {
+		if !seen[id] && m.decided(action, m.complaints[id]) != slices.Contains(d.Done, id) {
+			r.Fatalf("%s of %d (%+v): %+v", action, id, m.complaints[id], d)
+		}
+		seen[id] = true
 	}
 }
 
-func (m *model) doDrop(r *rapid.T) {
-	id, mc := m.someComplaint(r)
-	ok := mc.state == Held || mc.state == Ready || mc.state == Deferred || mc.state == Failed
-	if err := m.Drop(m.ctx, id, "user:anna", ""); (err == nil) != ok || !ok && !errors.Is(err, ErrState) {
-		r.Fatalf("drop of %+v: %v", mc, err)
-	}
-	if ok {
+// decided does to the model what an action does, and says whether it may.
+func (m *model) decided(action string, mc *modelComplaint) bool {
+	was := mc.state
+	switch {
+	case action == ActionApproved && was == Held && mc.to, action == ActionRetried && (was == Deferred || was == Failed):
+		mc.state, mc.send, mc.attempts = Ready, item{open: true}, 0
+	case action == ActionDropped && (was == Held || was == Ready || was == Deferred || was == Failed || was == Bounced):
 		mc.state, mc.send, mc.lookup = Dropped, item{}, item{}
-		mc.events++
+	case action == ActionHeld && (was == Ready || was == Deferred || was == Failed || was == Bounced):
+		mc.state, mc.send = Held, item{}
+	case action == ActionBounced && was == Sent:
+		mc.state = Bounced
+	case action == ActionResolved && (was == Sent || was == Bounced || was == Resolved):
+		mc.state = Resolved
+	default:
+		return false
 	}
+	mc.events++
+	return true
 }
 
 // choose takes any claim ever given, or skips the step when there is none.

@@ -7,39 +7,55 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
 )
 
 // postgres is a database that several daemons share. What one of them claims the
 // others pass by, and what a dead one had is taken over when its leases end.
 var postgres = engine{
-	name:       "postgres",
-	goose:      goose.DialectPostgres,
-	tables:     `SELECT count(*), count(*) FILTER (WHERE tablename = $1) FROM pg_tables WHERE schemaname = current_schema()`,
-	connect:    (*Store).connectServer,
-	ready:      func(*Store) error { return nil },
-	hint:       hintPostgres,
+	name:          "postgres",
+	goose:         goose.DialectPostgres,
+	tables:        `SELECT count(*), count(*) FILTER (WHERE tablename = $1) FROM pg_tables WHERE schemaname = current_schema()`,
+	connect:       (*Store).connectServer,
+	ready:         (*Store).readyServer,
+	hint:          hintPostgres,
+	insertReports: insertIntoServer,
+	compiled:      []string{insertAll, insertAllRecipients},
+	undone:        answered,
+	mayReturn:     away,
+	giveBack:      func(*Store, context.Context) error { return nil }, // autovacuum does
+	scrub:         func(*Store, context.Context) error { return nil },
+	lastID: func(table string) string {
+		return `SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('` + table + `', 'id')::regclass), 0)`
+	},
+	setLastID: func(ctx context.Context, tx *change, table string, last int64) error {
+		_, err := tx.ExecContext(ctx, `SELECT setval(pg_get_serial_sequence('`+table+`', 'id'), $1)`, last)
+		return err
+	},
+	locker:     func() (lock.SessionLocker, error) { return lock.NewPostgresSessionLocker() },
+	writers:    3,
 	unchanging: sql.LevelRepeatableRead,
 	work:       " FOR UPDATE SKIP LOCKED",
 	row:        " FOR UPDATE",
-	patience:   10 * time.Second,
+	patience:   5 * time.Second,
 }
 
-// migrationLock keeps daemons that start together from each migrating. The number
-// is ours alone.
-const migrationLock = 7311960184
+// inUse is the advisory lock that each open queue shares, and a copy has alone.
+const inUse = 7311960184
 
 // connectServer makes the pools of connections; they connect by themselves, again
 // after the server was away.
-func (s *Store) connectServer(ctx context.Context, _ bool) error {
+func (s *Store) connectServer(o Options) error {
 	c, err := pgx.ParseConfig(s.path)
 	if err != nil {
-		return err
+		return fmt.Errorf("URL of the queue: %w", err)
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = s.engine.patience
@@ -47,13 +63,82 @@ func (s *Store) connectServer(ctx context.Context, _ bool) error {
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "spamreport-milter"
 	}
-	s.writer = stdlib.OpenDB(*c)
-	s.writer.SetMaxOpenConns(1)
+	s.writer = stdlib.OpenDB(*c, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		return announce(ctx, conn, o.Alone)
+	}))
+	s.writer.SetMaxOpenConns(s.engine.writers)
+	s.writer.SetMaxIdleConns(s.engine.writers)
 	s.reader = stdlib.OpenDB(*c)
 	s.reader.SetMaxOpenConns(readers)
 	s.reader.SetMaxIdleConns(readers)
-	return s.writer.PingContext(ctx)
+	return nil
 }
+
+// announce takes the lock for as long as the connection lasts.
+func announce(ctx context.Context, conn *pgx.Conn, alone bool) error {
+	query, fault := `SELECT pg_try_advisory_lock_shared($1)`, "is being copied"
+	if alone {
+		query, fault = `SELECT pg_try_advisory_lock($1)`, "is in use: stop all daemons that share it, and commands"
+	}
+	var got bool
+	err := conn.QueryRow(ctx, query, inUse).Scan(&got)
+	if err == nil && !got {
+		err = fmt.Errorf("%w: the database %s", ErrInUse, fault)
+	}
+	return err
+}
+
+// readyServer is asked before each commit and view. It brings a daemon that was
+// started without the server up, and keeps the time of the server: leases of all
+// hosts are measured with one clock.
+func (s *Store) readyServer(ctx context.Context) error {
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
+	if s.ownClock {
+		return nil
+	}
+	s.setUp.Lock()
+	defer s.setUp.Unlock()
+	if time.Since(s.synced) < time.Minute {
+		return nil
+	}
+	tx, err := begin(ctx, s.reader, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // it only asks
+	var server time.Time
+	before := time.Now()
+	if err := tx.QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(&server); err != nil {
+		return err
+	}
+	now := time.Now()
+	s.offset.Store(int64(server.Sub(before.Add(now.Sub(before) / 2).Round(0))))
+	s.synced = now
+	return nil
+}
+
+// answered reports whether it was the server that said no, not the way to it.
+func answered(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && !slices.Contains([]string{"08", "57"}, class(e)) || errors.Is(err, ErrInUse) || errors.Is(err, errMailRace)
+}
+
+// away reports whether it was the way to the server, or the server is starting or
+// ending: that passes by itself.
+func away(err error) bool {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return slices.Contains([]string{"08", "53", "57"}, class(e))
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// class is the first two characters of a SQLSTATE.
+func class(e *pgconn.PgError) string { return e.Code[:min(2, len(e.Code))] }
 
 // withoutPassword is the URL as it may stand in logs.
 func withoutPassword(place string) string {
@@ -67,15 +152,12 @@ func withoutPassword(place string) string {
 // hintPostgres says what happened and what to do.
 func hintPostgres(place string, err error) error {
 	var e *pgconn.PgError
-	var connect *pgconn.ConnectError
-	var network net.Error
-	switch {
-	case errors.As(err, &connect) || errors.As(err, &network) || pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("queue %s does not answer: a retry helps when the server is back: %w", place, err)
-	case !errors.As(err, &e):
+	if !errors.As(err, &e) {
+		if away(err) {
+			return fmt.Errorf("queue %s does not answer: a retry helps when the server is back: %w", place, err)
+		}
 		return err
 	}
-	class := e.Code[:min(2, len(e.Code))]
 	hint, ok := map[string]string{
 		"08": "the connection to queue %s broke: a retry helps",
 		"28": "queue %s does not let us in: check user, password and pg_hba.conf",
@@ -84,7 +166,7 @@ func hintPostgres(place string, err error) error {
 		"42": "queue %s is not as this program left it: check the user's rights and the schema",
 		"53": "queue %s has no room: free disk space or connections; a retry helps then",
 		"57": "queue %s is being shut down or started: a retry helps",
-	}[class]
+	}[class(e)]
 	if !ok {
 		return err
 	}

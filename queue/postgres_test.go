@@ -2,7 +2,9 @@ package queue
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -76,7 +78,104 @@ func TestServerAway(t *testing.T) {
 	if got := b.claimReport().Report.ID; got != first {
 		t.Errorf("claimed %d, want %d, which was acknowledged", got, first)
 	}
-	if _, err := Open(b.ctx, "postgres:///nobody?host=/nonexistent&user=x", Options{Log: slog.New(slog.DiscardHandler)}); err == nil {
-		t.Error("a server that is not there was opened")
+}
+
+// TestServerRefuses opens what can't be worked with. A command says so at once, and
+// so does a daemon where waiting would not help.
+func TestServerRefuses(t *testing.T) {
+	place := database(t)
+	openAt(t, place, nil)
+	spoiled := func(spoil string) string {
+		other := database(t)
+		s := openAt(t, other, nil)
+		if _, err := s.writer.Exec(spoil); err != nil {
+			t.Fatal(err)
+		}
+		return other
 	}
+	for name, test := range map[string]struct {
+		url    string
+		daemon bool
+		want   []string
+	}{
+		"no server":         {"postgres:///x?host=/nonexistent&user=x", false, []string{"does not answer", "a retry helps"}},
+		"no such database":  {strings.Replace(place, "///postgres?", "///nobody?", 1), true, []string{"does not exist", "create the database"}},
+		"no such user":      {strings.Replace(place, "user=test", "user=bert", 1), true, []string{"does not let us in", "pg_hba.conf"}},
+		"not set up":        {database(t), false, []string{"has schema 0, this program needs", "serve"}},
+		"newer":             {spoiled(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)`), true, []string{"has schema 99", "newer version"}},
+		"another program's": {spoiled(`DROP TABLE goose_db_version`), true, []string{"another program"}},
+		"no URL":            {"postgres://%zz", true, []string{"URL of the queue"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := Open(t.Context(), test.url, Options{Daemon: test.daemon, Log: slog.New(slog.DiscardHandler)})
+			if err == nil {
+				s.Close()
+				t.Fatal("it was opened")
+			}
+			for _, w := range test.want {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("error %q does not say %q", err, w)
+				}
+			}
+		})
+	}
+}
+
+func TestPasswordIsNotShown(t *testing.T) {
+	_, err := Open(t.Context(), "postgres://anna:sesame@127.0.0.1:1/x", Options{})
+	if err == nil || strings.Contains(err.Error(), "sesame") || !strings.Contains(err.Error(), "anna") {
+		t.Errorf("error: %v", err)
+	}
+}
+
+// TestServerKilled kills the server over and over while reports come in and are
+// filed. What was acknowledged is there, and in exactly one place.
+func TestServerKilled(t *testing.T) {
+	server, err := testpg.Start(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Stop()
+	url, err := server.Schema(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := openAt(t, url, nil)
+	ctx, stop := context.WithCancel(t.Context())
+	var mu sync.Mutex
+	acked := map[int64]string{}
+	var workers sync.WaitGroup
+	for n := range 6 {
+		workers.Go(func() {
+			for i := n * 1_000_000; ctx.Err() == nil; i++ {
+				if id, err := s.Submit(t.Context(), sampleReport(i)); err == nil {
+					mu.Lock()
+					acked[id] = fmt.Sprint(i)
+					mu.Unlock()
+				}
+			}
+		})
+		workers.Go(func() {
+			for ctx.Err() == nil {
+				_ = fileNext(ctx, s, time.Second) // it fails while the server is away
+			}
+		})
+	}
+	for range 3 {
+		time.Sleep(500 * time.Millisecond)
+		server.Down()
+		if err := server.Up(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(500 * time.Millisecond)
+	stop()
+	workers.Wait()
+	if len(acked) < 50 {
+		t.Fatalf("only %d reports were acknowledged", len(acked))
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	checkAcked(t, url, acked)
 }

@@ -35,6 +35,7 @@ const (
 	CauseFilter Cause = "filter" // a content filter's tag
 	CauseUser   Cause = "user"   // a person
 	CauseHand   Cause = "hand"   // handed in with the report command
+	CauseTrap   Cause = "trap"   // it came to an address that nobody has
 )
 
 // Report is somebody's word that a message is abuse, with the message.
@@ -45,6 +46,9 @@ type Report struct {
 	Reporter string // the filter's field name or the person's address
 	Reason   string // in words: the tag found, the sentence given
 	Message  trace.Message
+	// Purged says that the octets of Message and its recipients were removed: they
+	// are kept for a while only.
+	Purged bool
 }
 
 // State is where a complaint stands. The ways between states are in
@@ -59,6 +63,12 @@ const (
 	Sent     State = "sent"     // the relay took it
 	Failed   State = "failed"   // the relay refused it for good, or for too long
 	Dropped  State = "dropped"  // a person said no
+
+	Bounced   State = "bounced"   // it came back: the desk's server has no such mailbox
+	Answered  State = "answered"  // the desk wrote back
+	Resolved  State = "resolved"  // the desk says that it has dealt with it
+	Retracted State = "retracted" // we took it back
+	Form      State = "form"      // the desk has a page only, where a person must paste it
 )
 
 // Complaint is one outgoing message to one contact about one source.
@@ -77,10 +87,16 @@ type Complaint struct {
 
 	Source  netip.Addr // the address complained about
 	Network string     // the network it belongs to, as the registry wrote it
+	ASN     uint32     // of the network that announces it; 0 when not known
 	Party   string     // why this party is addressed: "source network" …
 	Format  string     // name of the report format, "arf"
 	Subject string     // subject of the reported message, decoded, for lists
 	Hold    string     // why it is held, in words; empty if for no special reason
+
+	// Letter is the text that a person wrote in place of the usual one.
+	Letter string
+	// Withdraws is the complaint that this message takes back; 0 for none.
+	Withdraws int64
 
 	// MessageID, Sender and ReadyAt are fixed, so that composing it twice gives
 	// the same octets.

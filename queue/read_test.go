@@ -45,7 +45,7 @@ func testList(t *testing.T, b *fixture) {
 			break
 		}
 		paged = append(paged, idsOf(page)...)
-		f.Before = page[len(page)-1].ID
+		f.After = f.Sort.Position(&page[len(page)-1])
 	}
 	if !slices.Equal(paged, sent) {
 		t.Errorf("pages hold %v, want %v", paged, sent)

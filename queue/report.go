@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,71 +21,72 @@ func (s *Store) Submit(ctx context.Context, r Report) (int64, error) {
 	if r.Received.IsZero() {
 		r.Received = s.now()
 	}
-	id, err := commit(ctx, s, func(ctx context.Context, tx *sql.Tx) (int64, error) {
-		return s.insertReport(ctx, tx, &r)
-	})
+	in, err := s.incoming(&r) // before the writer, which is one for all
+	if err == nil {
+		err = s.hand(ctx, &job{report: in})
+	}
 	if err != nil {
 		return 0, fmt.Errorf("report not stored: %w", err)
 	}
 	s.wakeWorkers()
-	return id, nil
+	return in.id, nil
 }
 
-// The statements of the way in, compiled once.
-const (
-	// Due at 0 and not now: a clock that goes back must not hide fresh reports.
-	insertReport = `
-		INSERT INTO reports (received, cause, reporter, reason, mail_from, session, header_cut, body_size, mail_id, due)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0) RETURNING id`
-	insertRecipient = `INSERT INTO recipients (report_id, position, address) VALUES ($1, $2, $3)`
-	insertMail      = `
-		INSERT INTO mail (hash, header, body) VALUES ($1, $2, $3)
-		ON CONFLICT (hash) DO NOTHING RETURNING id`
-)
-
-func (s *Store) insertReport(ctx context.Context, tx *sql.Tx, r *Report) (id int64, err error) {
-	mail, err := s.insertMail(ctx, tx, r.Message.Header, r.Message.Body)
-	if err != nil {
-		return 0, err
-	}
-	var session sql.NullString
-	if r.Message.Session != nil {
-		session.Valid = true
-		if session.String, err = encode(r.Message.Session); err != nil {
-			return 0, err
-		}
-	}
-	err = tx.StmtContext(ctx, s.compiled[insertReport]).QueryRowContext(ctx,
-		micros(r.Received), r.Cause, text(r.Reporter), text(r.Reason), []byte(r.Message.MailFrom),
-		session, r.Message.HeaderCut, r.Message.BodySize, mail).Scan(&id)
-	if err != nil {
-		return 0, err
-	}
-	for i, rcpt := range r.Message.RcptTo {
-		_, err := tx.StmtContext(ctx, s.compiled[insertRecipient]).ExecContext(ctx, id, i, []byte(rcpt))
-		if err != nil {
-			return 0, err
-		}
-	}
-	return id, nil
+// incoming is a report as it is stored. Those of a group are inserted together.
+type incoming struct {
+	id         int64
+	received   int64
+	cause      string
+	reporter   string
+	reason     string
+	mailFrom   []byte
+	session    sql.NullString
+	headerCut  int
+	bodySize   int64
+	mail       mail
+	recipients []string
 }
 
-// insertMail stores a mail unless it is there, and returns its row.
-func (s *Store) insertMail(ctx context.Context, tx *sql.Tx, header, body []byte) (id int64, err error) {
-	hash := mailHash(header, body)
-	err = tx.StmtContext(ctx, s.compiled[insertMail]).QueryRowContext(ctx, hash, blob(header), blob(body)).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = tx.QueryRowContext(ctx, `SELECT id FROM mail WHERE hash = $1`, hash).Scan(&id)
+func (s *Store) incoming(r *Report) (*incoming, error) {
+	m := &r.Message
+	in := &incoming{
+		received: micros(r.Received), cause: string(r.Cause), reporter: text(r.Reporter), reason: text(r.Reason),
+		mailFrom: []byte(m.MailFrom), headerCut: flag(m.HeaderCut), bodySize: m.BodySize,
+		mail: packMail(m.Header, m.Body), recipients: m.RcptTo,
 	}
-	return id, err
+	if m.Session == nil {
+		return in, nil
+	}
+	var err error
+	in.session.Valid = true
+	in.session.String, err = encode(m.Session)
+	return in, err
+}
+
+// purgedMail is the row that reports point to whose mail was removed.
+const purgedMail = 0
+
+// mail is a mail as it is stored.
+type mail struct {
+	hash         []byte
+	header, body []byte
+	coding       string
+}
+
+// packMail compresses a mail where that saves something.
+func packMail(header, body []byte) mail {
+	m := mail{hash: mailHash(header, body), header: pack(header), body: pack(body), coding: packed}
+	if len(m.header)+len(m.body) >= len(header)+len(body) {
+		m.header, m.body, m.coding = blob(header), blob(body), plain
+	}
+	return m
 }
 
 // mailHash is the SHA-256 of the header's length (8 bytes, big endian), the
 // header and the body. The length tells mails apart that only split differently.
 func mailHash(header, body []byte) []byte {
 	h := sha256.New()
-	h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(header))))
-	h.Write(header)
+	part(h, header)
 	h.Write(body)
 	return h.Sum(nil)
 }
@@ -113,17 +113,22 @@ func readReport(ctx context.Context, tx *sql.Tx, id int64) (*Report, error) {
 	m := &r.Message
 	var received int64
 	var session sql.NullString
+	var coding string
+	var mailID int64
 	err := tx.QueryRowContext(ctx, `
-		SELECT received, cause, reporter, reason, mail_from, session, header_cut, body_size, header, body
+		SELECT received, cause, reporter, reason, mail_from, session, header_cut, body_size, mail_id, header, body, coding
 		FROM reports JOIN mail ON mail.id = reports.mail_id WHERE reports.id = $1`, id).
-		Scan(&received, &r.Cause, &r.Reporter, &r.Reason, &m.MailFrom, &session, &m.HeaderCut, &m.BodySize, &m.Header, &m.Body)
+		Scan(&received, &r.Cause, &r.Reporter, &r.Reason, &m.MailFrom, &session, &m.HeaderCut, &m.BodySize, &mailID, &m.Header, &m.Body, &coding)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("report %d is %w", id, ErrNotFound)
 	}
 	if err != nil {
 		return nil, err
 	}
-	r.Received = fromMicros(received)
+	if err := unpackMail(m, coding); err != nil {
+		return nil, fmt.Errorf("mail of report %d: %w", id, err)
+	}
+	r.Received, r.Purged = fromMicros(received), mailID == purgedMail
 	if session.Valid {
 		m.Session = new(trace.Session)
 		if err := json.Unmarshal([]byte(session.String), m.Session); err != nil {
@@ -132,6 +137,14 @@ func readReport(ctx context.Context, tx *sql.Tx, id int64) (*Report, error) {
 	}
 	m.RcptTo, err = column[string](ctx, tx, `SELECT address FROM recipients WHERE report_id = $1 ORDER BY position`, id)
 	return r, err
+}
+
+func unpackMail(m *trace.Message, coding string) (err error) {
+	if m.Header, err = unpack(coding, m.Header); err != nil {
+		return err
+	}
+	m.Body, err = unpack(coding, m.Body)
+	return err
 }
 
 // column returns the only column of a query's rows.

@@ -20,22 +20,35 @@ const readers = 4
 
 // sqlite is one file on this machine, with one daemon.
 var sqlite = engine{
-	name:       "sqlite",
-	goose:      goose.DialectSQLite3,
-	tables:     `SELECT count(*), count(*) FILTER (WHERE name = $1) FROM sqlite_master WHERE type = 'table'`,
-	connect:    (*Store).connectFile,
-	ready:      (*Store).inPlace,
-	hint:       hintSQLite,
+	name:          "sqlite",
+	goose:         goose.DialectSQLite3,
+	tables:        `SELECT count(*), count(*) FILTER (WHERE name = $1) FROM sqlite_master WHERE type = 'table'`,
+	connect:       (*Store).connectFile,
+	ready:         (*Store).readyFile,
+	hint:          hintSQLite,
+	insertReports: insertIntoFile,
+	compiled:      []string{insertMail, insertReport, insertRecipient},
+	undone:        func(error) bool { return true }, // a commit that failed is rolled back
+	mayReturn:     func(error) bool { return false },
+	giveBack:      (*Store).shrink,
+	scrub:         (*Store).scrubFile,
+	lastID: func(table string) string {
+		return `SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = '` + table + `'), 0)`
+	},
+	setLastID: func(ctx context.Context, tx *change, table string, last int64) error {
+		_, err := tx.ExecContext(ctx, `UPDATE sqlite_sequence SET seq = $1 WHERE name = $2`, last, table)
+		return err
+	},
+	upgrades:   []*goose.Migration{goose.NewGoMigration(2, &goose.GoFunc{RunTx: upgrade2}, nil)},
+	unnamed:    true,
+	writers:    1,
 	soleDaemon: true,
 }
 
 // connectFile opens the file.
-func (s *Store) connectFile(_ context.Context, daemon bool) (err error) {
-	if daemon {
+func (s *Store) connectFile(o Options) (err error) {
+	if o.Daemon {
 		if err = makeFile(s.path); err != nil {
-			return err
-		}
-		if s.lock, err = lockDaemon(s.path); err != nil {
 			return err
 		}
 	}
@@ -44,6 +57,11 @@ func (s *Store) connectFile(_ context.Context, daemon bool) (err error) {
 	} else if err != nil {
 		return err
 	}
+	if o.Daemon || o.Alone {
+		if s.lock, err = lockDaemon(s.path); err != nil {
+			return err
+		}
+	}
 	dsn, err := dataSource(s.path)
 	if err != nil {
 		return err
@@ -51,13 +69,21 @@ func (s *Store) connectFile(_ context.Context, daemon bool) (err error) {
 	if s.writer, err = sql.Open("sqlite", dsn); err != nil {
 		return err
 	}
-	s.writer.SetMaxOpenConns(1)
+	s.writer.SetMaxOpenConns(s.engine.writers)
 	if s.reader, err = sql.Open("sqlite", dsn); err != nil {
 		return err
 	}
 	s.reader.SetMaxOpenConns(readers)
 	s.reader.SetMaxIdleConns(readers)
 	return nil
+}
+
+// readyFile is asked before each commit and view.
+func (s *Store) readyFile(ctx context.Context) error {
+	if err := s.inPlace(); err != nil {
+		return err
+	}
+	return s.prepare(ctx)
 }
 
 // inPlace makes sure that the open file is the one at the path. SQLite goes on in
@@ -68,6 +94,35 @@ func (s *Store) inPlace() error {
 		return nil
 	}
 	return fmt.Errorf("%w: %s was moved, removed or replaced; put it back or restart", ErrMoved, s.path)
+}
+
+// shrink gives the file's free pages back, some at once. A file that was made by the
+// first schema keeps them for later use.
+func (s *Store) shrink(ctx context.Context) error {
+	for before := int64(-1); ; {
+		left, err := commit(ctx, s, func(ctx context.Context, tx *change) (left int64, err error) {
+			if _, err := tx.ExecContext(ctx, `PRAGMA incremental_vacuum(500)`); err != nil {
+				return 0, err
+			}
+			err = tx.QueryRowContext(ctx, `PRAGMA freelist_count`).Scan(&left)
+			return left, err
+		})
+		if err != nil || left == 0 || left == before {
+			return err
+		}
+		before = left
+	}
+}
+
+// scrubFile empties the log, which still holds the pages as they were. Removed rows
+// are overwritten in the file itself: secure_delete.
+func (s *Store) scrubFile(ctx context.Context) error {
+	var busy, pages, copied int
+	err := s.writer.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &copied)
+	if err == nil && busy != 0 {
+		err = errors.New("erased, but still readable in the log of the queue until other programs that read it end")
+	}
+	return err
 }
 
 // makeFile creates an empty database with a mode of our own: SQLite would leave
@@ -109,12 +164,14 @@ func dataSource(path string) (string, error) {
 		"_error_rc": {"1"},
 		"_pragma": {
 			"busy_timeout(10000)",
+			"auto_vacuum(2)", // of a new file: what purges free can be given back
 			"journal_mode(WAL)",
 			"synchronous(FULL)",
 			"foreign_keys(ON)",
 			// 16 MiB of log between its copyings into the file: intake of
 			// 20 KB reports is a tenth faster than with SQLite's 4 MiB.
 			"wal_autocheckpoint(4000)",
+			"secure_delete(ON)",
 			"journal_size_limit(67108864)", // a burst's log is given back
 		},
 	}

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -16,14 +17,28 @@ const (
 	ActionPostponed = "postponed" // a report is tried again later
 	ActionContact   = "contact"   // the contact was looked up again
 	ActionApproved  = "approved"
+	ActionHeld      = "held"
+	ActionEdited    = "edited"
 	ActionDropped   = "dropped"
+	ActionRetried   = "retried"
+	ActionRetracted = "retracted"
 	ActionSending   = "sending" // a worker took it
 	ActionSent      = "sent"
 	ActionDeferred  = "deferred"
 	ActionFailed    = "failed"
+	ActionBounced   = "bounced"
+	ActionAnswered  = "answered"
+	ActionResolved  = "resolved"
+	ActionNoted     = "noted" // something came back that changes nothing
+	ActionDone      = "done"  // a person has pasted it into the desk's page
+
+	ActionSuppressed   = "suppressed"   // an address gets nothing any more
+	ActionUnsuppressed = "unsuppressed" // it does again
+	ActionForgotten    = "forgotten"    // a person's traces were erased
+	ActionPurged       = "purged"       // its time was over
 )
 
-// transition is one way between states.
+// transition is one way between states; an empty to leaves the state as it is.
 type transition struct {
 	from []State
 	to   State
@@ -32,13 +47,22 @@ type transition struct {
 // transitions holds every way between states that there is. A complaint that is
 // being sent may be taken again when its lease has ended.
 var transitions = map[string]transition{
-	ActionApproved: {[]State{Held, Failed}, Ready},
-	ActionDropped:  {[]State{Held, Ready, Deferred, Failed}, Dropped},
-	ActionContact:  {[]State{Held}, Held},
-	ActionSending:  {[]State{Ready, Deferred, Sending}, Sending},
-	ActionSent:     {[]State{Sending}, Sent},
-	ActionDeferred: {[]State{Sending}, Deferred},
-	ActionFailed:   {[]State{Sending}, Failed},
+	ActionApproved:  {[]State{Held}, Ready},
+	ActionHeld:      {[]State{Ready, Deferred, Failed, Bounced, Form}, Held},
+	ActionEdited:    {[]State{Held}, Held},
+	ActionDropped:   {[]State{Held, Ready, Deferred, Failed, Bounced, Form}, Dropped},
+	ActionRetried:   {[]State{Deferred, Failed}, Ready},
+	ActionRetracted: {[]State{Sent, Bounced, Answered, Resolved}, Retracted},
+	ActionContact:   {[]State{Held}, Held},
+	ActionSending:   {[]State{Ready, Deferred, Sending}, Sending},
+	ActionSent:      {[]State{Sending}, Sent},
+	ActionDeferred:  {[]State{Sending}, Deferred},
+	ActionFailed:    {[]State{Sending}, Failed},
+	ActionBounced:   {[]State{Sent, Answered}, Bounced},
+	ActionAnswered:  {[]State{Sent, Bounced, Answered}, Answered},
+	ActionResolved:  {[]State{Sent, Bounced, Answered, Resolved}, Resolved},
+	ActionNoted:     {[]State{Sent, Bounced, Answered, Resolved, Retracted}, ""},
+	ActionDone:      {[]State{Form}, Sent},
 }
 
 // stateError is a sentence for a person that is ErrState.
@@ -51,7 +75,7 @@ func (e stateError) Unwrap() error { return ErrState }
 func next(id int64, from State, action string) (State, error) {
 	t := transitions[action]
 	if slices.Contains(t.from, from) {
-		return t.to, nil
+		return cmp.Or(t.to, from), nil
 	}
 	return "", stateError(fmt.Sprintf("complaint %d is %s: only %s can be %s", id, from, either(t.from), action))
 }
@@ -77,7 +101,7 @@ func either(states []State) string {
 // move takes a complaint along e.Action and writes the event. Whatever the old
 // state was waiting for (claim, retry, look-up) ends; the caller sets anew what
 // the new state waits for, in the same transaction.
-func (s *Store) move(ctx context.Context, tx *sql.Tx, e Event) error {
+func (s *Store) move(ctx context.Context, tx *change, e Event) error {
 	err := tx.QueryRowContext(ctx, `SELECT state FROM complaints WHERE id = $1`+s.engine.row, e.ComplaintID).Scan(&e.From)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("complaint %d is %w", e.ComplaintID, ErrNotFound)
@@ -93,5 +117,6 @@ func (s *Store) move(ctx context.Context, tx *sql.Tx, e Event) error {
 	if err != nil {
 		return err
 	}
-	return s.addEvent(ctx, tx, e)
+	s.add(tx, e)
+	return nil
 }

@@ -7,30 +7,30 @@ import (
 	"time"
 )
 
-var allStates = []State{Held, Ready, Sending, Deferred, Sent, Failed, Dropped}
+var allStates = []State{Held, Ready, Sending, Deferred, Sent, Failed, Dropped, Bounced, Answered, Resolved, Retracted, Form}
 
-// testStates tries what a person can do in every state.
+// testStates tries everything that can be decided in every state.
 func testStates(t *testing.T, b *fixture) {
 	may := map[string]map[State]State{
-		ActionApproved: {Held: Ready, Failed: Ready},
-		ActionDropped:  {Held: Dropped, Ready: Dropped, Deferred: Dropped, Failed: Dropped},
+		ActionApproved:  {Held: Ready},
+		ActionHeld:      {Ready: Held, Deferred: Held, Failed: Held, Bounced: Held, Form: Held},
+		ActionDropped:   {Held: Dropped, Ready: Dropped, Deferred: Dropped, Failed: Dropped, Bounced: Dropped, Form: Dropped},
+		ActionRetried:   {Deferred: Ready, Failed: Ready},
+		ActionRetracted: {Sent: Retracted, Bounced: Retracted, Answered: Retracted, Resolved: Retracted},
+		ActionDone:      {Form: Sent},
+		ActionBounced:   {Sent: Bounced, Answered: Bounced},
+		ActionAnswered:  {Sent: Answered, Bounced: Answered, Answered: Answered},
+		ActionResolved:  {Sent: Resolved, Bounced: Resolved, Answered: Resolved, Resolved: Resolved},
+		ActionNoted:     {Sent: Sent, Bounced: Bounced, Answered: Answered, Resolved: Resolved, Retracted: Retracted},
 	}
-	only := map[string]string{
-		ActionApproved: "only held or failed ones can be approved",
-		ActionDropped:  "only held, ready, deferred or failed ones can be dropped",
-	}
-	do := map[string]func(int64) error{
-		ActionApproved: func(id int64) error { return b.Approve(b.ctx, id, Sender{}, "user:anna", "looks right") },
-		ActionDropped:  func(id int64) error { return b.Drop(b.ctx, id, "user:anna", "looks right") },
-	}
-	for action, run := range do {
+	for action := range may {
 		for _, state := range allStates {
 			id := b.inState(state)
 			before := b.trail(id)
-			err := run(id)
+			err := b.one(b.Decide(b.ctx, Decision{Action: action, Actor: "user:anna", Reason: "looks right"}, id))
 			to, allowed := may[action][state]
 			if !allowed {
-				wantErr(t, err, ErrState, "is "+string(state)+": ", only[action])
+				wantErr(t, err, ErrState, "is "+string(state)+": ", " can be "+action)
 				to = state
 			} else if err != nil {
 				t.Errorf("%s from %s: %v", action, state, err)
@@ -44,6 +44,7 @@ func testStates(t *testing.T, b *fixture) {
 			b.drain()
 		}
 	}
+	b.verified()
 }
 
 // drain sends whatever is ready, so that the next claim meets the next one.

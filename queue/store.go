@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,9 @@ type Options struct {
 	// older schema up to date, keeps other daemons out (ErrInUse), and frees
 	// the claims of one that was killed. Commands don't set it.
 	Daemon bool
+	// Alone refuses (ErrInUse) while daemons have the queue open, and keeps them
+	// out until it is closed.
+	Alone bool
 	// Host names this machine in events as system:HOST; os.Hostname if empty.
 	Host string
 	// Log takes the schema's changes; slog.Default if nil.
@@ -34,20 +38,26 @@ type Store struct {
 	path   string // of the file, or URL of the database
 	place  string // the same as it may be shown
 	engine *engine
-	writer *sql.DB // one connection, used by run alone
+	writer *sql.DB // a connection for each writer
 	reader *sql.DB
 	// compiled holds the statements that run for each report or source, by
 	// their text: SQLite takes longer to compile them than to run them.
-	compiled map[string]*sql.Stmt
-	log      *slog.Logger
-	clock    func() time.Time
-	system   string      // the actor of what no person did
-	lock     *os.File    // keeps other daemons out; nil in a command
-	file     os.FileInfo // of the file as it was opened
+	compiled  map[string]*sql.Stmt
+	setUp     sync.Mutex // guards the making of compiled
+	preparing *preparation
+	daemon    bool
+	log       *slog.Logger
+	clock     func() time.Time
+	ownClock  bool         // set by a test
+	offset    atomic.Int64 // of a shared database's clock from ours, in nanoseconds
+	synced    time.Time    // when offset was taken
+	system    string       // the actor of what no person did
+	lock      *os.File     // keeps other daemons out; nil in a command
+	file      os.FileInfo  // of the file as it was opened
 
 	jobs    chan *job
-	stopped chan struct{} // closed when run has ended
-	pending sync.WaitGroup
+	running sync.WaitGroup // writers
+	pending sync.WaitGroup // changes under way
 
 	mu     sync.Mutex
 	closed bool
@@ -60,17 +70,17 @@ type Store struct {
 // schema that this program doesn't know, and says what to do about it.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	s := &Store{
-		path:    path,
-		place:   path,
-		engine:  engineOf(path),
-		log:     cmp.Or(o.Log, slog.Default()),
-		clock:   o.Now,
-		system:  "system:" + o.Host,
-		jobs:    make(chan *job),
-		stopped: make(chan struct{}),
-		wake:    make(chan struct{}),
+		path:   path,
+		place:  path,
+		engine: engineOf(path),
+		log:    cmp.Or(o.Log, slog.Default()),
+		clock:  o.Now,
+		daemon: o.Daemon,
+		system: "system:" + o.Host,
+		jobs:   make(chan *job),
+		wake:   make(chan struct{}),
 	}
-	if s.clock == nil {
+	if s.ownClock = s.clock != nil; !s.ownClock {
 		s.clock = time.Now
 	}
 	if o.Host == "" {
@@ -83,10 +93,19 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if s.engine == &postgres {
 		s.place = withoutPassword(path)
 	}
-	if err := s.connect(ctx, o.Daemon); err != nil {
+	err := s.engine.connect(s, o)
+	if err == nil {
+		err = s.engine.ready(s, ctx)
+	}
+	if err != nil && (!o.Daemon || !s.engine.mayReturn(err)) {
 		return nil, errors.Join(s.explain(err), s.disconnect())
 	}
-	go s.run()
+	if err != nil {
+		s.log.Error("queue does not answer, reports are refused for now", "err", s.explain(err))
+	}
+	for range s.engine.writers {
+		s.running.Go(s.run)
+	}
 	if o.Daemon && s.engine.soleDaemon {
 		if err := s.inherit(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -107,7 +126,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.pending.Wait()
 	close(s.jobs)
-	<-s.stopped
+	s.running.Wait()
 	return s.disconnect()
 }
 
@@ -128,11 +147,16 @@ func (s *Store) wakeWorkers() {
 	s.wake = make(chan struct{})
 }
 
-func (s *Store) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+func (s *Store) now() time.Time {
+	return s.clock().Add(time.Duration(s.offset.Load())).UTC().Truncate(time.Microsecond)
+}
 
 // view runs fn on one unchanging view of the queue.
 func (s *Store) view(ctx context.Context, fn func(*sql.Tx) error) error {
-	tx, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.engine.unchanging})
+	if err := s.engine.ready(s, ctx); err != nil {
+		return s.explain(err)
+	}
+	tx, err := begin(ctx, s.reader, &sql.TxOptions{ReadOnly: true, Isolation: s.engine.unchanging})
 	if err != nil {
 		return s.explain(err)
 	}

@@ -90,7 +90,7 @@ func testEqualMail(t *testing.T, b *fixture) {
 		}
 	}
 	var stored int
-	b.check(b.reader.QueryRow(`SELECT count(*) FROM mail`).Scan(&stored))
+	b.check(b.reader.QueryRow(`SELECT count(*) FROM mail WHERE id <> 0`).Scan(&stored))
 	if stored != 3 {
 		t.Errorf("%d mails are stored, want 3", stored)
 	}

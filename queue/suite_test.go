@@ -39,6 +39,18 @@ func suite(t *testing.T, open opener) {
 		{"states", testStates},
 		{"approve without contact", testApproveWithoutContact},
 		{"unknown ids", testUnknownIDs},
+		{"many at once", testMany},
+		{"edit", testEdit},
+		{"suppression", testSuppression},
+		{"retraction", testRetraction},
+		{"filters", testFilters},
+		{"trail", testTrail},
+		{"altered trail", testAlteredTrail},
+		{"retention", testRetention},
+		{"needed data stays", testRetentionKeeps},
+		{"forget", testForget},
+		{"turns", testTurns},
+		{"tallies", testTallies},
 		{"delivery", testDelivery},
 		{"complaint lease", testComplaintLease},
 		{"look-up", testLookup},
@@ -155,9 +167,14 @@ func (b *fixture) file(state State, to ...string) int64 {
 // inState brings a new complaint into a state.
 func (b *fixture) inState(state State) int64 {
 	b.t.Helper()
+	after := map[State]string{Bounced: ActionBounced, Answered: ActionAnswered, Resolved: ActionResolved, Retracted: ActionRetracted}
 	switch state {
-	case Held, Ready:
+	case Held, Ready, Form:
 		return b.file(state, "abuse@example.net")
+	case Bounced, Answered, Resolved, Retracted:
+		id := b.inState(Sent)
+		b.check(b.one(b.Decide(b.ctx, Decision{Action: after[state], Actor: "desk:abuse@example.net"}, id)))
+		return id
 	case Dropped:
 		id := b.file(Held, "abuse@example.net")
 		b.check(b.Drop(b.ctx, id, "user:anna", ""))
@@ -172,6 +189,26 @@ func (b *fixture) inState(state State) int64 {
 		b.check(b.Record(b.ctx, c, Outcome{State: state, NextAttempt: b.clock.now().Add(time.Hour)}))
 	}
 	return id
+}
+
+func (b *fixture) Approve(ctx context.Context, id int64, sender Sender, actor, reason string) error {
+	return b.one(b.Decide(ctx, Decision{Action: ActionApproved, Actor: actor, Reason: reason, Sender: sender}, id))
+}
+
+func (b *fixture) Drop(ctx context.Context, id int64, actor, reason string) error {
+	return b.one(b.Decide(ctx, Decision{Action: ActionDropped, Actor: actor, Reason: reason}, id))
+}
+
+// one is what came of a decision about one complaint.
+func (b *fixture) one(d Decided, err error) error {
+	b.t.Helper()
+	if err == nil && len(d.Done)+len(d.Refused) != 1 {
+		b.t.Fatalf("a decision about one complaint ended in %+v", d)
+	}
+	for _, r := range d.Refused {
+		return r.Err
+	}
+	return err
 }
 
 func (b *fixture) claimComplaint() *ComplaintClaim {
@@ -198,6 +235,14 @@ func (b *fixture) complaint(id int64) Complaint {
 	k, err := b.Case(b.ctx, id)
 	b.check(err)
 	return k.Complaint
+}
+
+// verified fails unless the trail is whole.
+func (b *fixture) verified() Trail {
+	b.t.Helper()
+	seen, err := b.Verify(b.ctx, func(int64, int64) {})
+	b.check(err)
+	return seen
 }
 
 // trail returns a complaint's actions with the states they led to.

@@ -83,6 +83,15 @@ func (d *desk) submit(m trace.Message) int64 {
 	return id
 }
 
+// Approve is a person's word that a complaint may go out.
+func (d *desk) Approve(ctx context.Context, id int64, sender queue.Sender, actor, reason string) error {
+	out, err := d.Decide(ctx, queue.Decision{Action: queue.ActionApproved, Actor: actor, Reason: reason, Sender: sender}, id)
+	for _, r := range out.Refused {
+		return r.Err
+	}
+	return err
+}
+
 // event waits for the first event of an action.
 func (d *desk) event(action string) queue.Event {
 	d.t.Helper()

@@ -35,6 +35,8 @@ type Config struct {
 	StateDir string
 	LogLevel string
 	Listen   []string
+	Database string // URL of a shared queue; empty for a file in StateDir
+	Keep     queue.Retention
 	Milter   milter.Config
 	Socket   milter.Socket
 	Trace    trace.Options
@@ -50,6 +52,7 @@ type Config struct {
 func defaultSettings() settings {
 	return settings{
 		LogLevel: "info",
+		Queue:    queueSettings{KeepMail: 90, KeepAnswers: 180, KeepComplaints: 730, KeepEvents: 1825},
 		Milter: milterSettings{
 			Listen:      []string{"inet:127.0.0.1:8896"},
 			SocketMode:  "0660",
@@ -147,6 +150,8 @@ func (s *settings) config() (*Config, []error) {
 		StateDir: f.stateDir(s.StateDir),
 		LogLevel: s.LogLevel,
 		Listen:   s.Milter.Listen,
+		Database: f.database(s.Queue.Database),
+		Keep:     f.retention(s.Queue),
 		Milter:   f.milter(s.Milter),
 		Socket:   f.socket(s.Milter),
 		Trace: trace.Options{

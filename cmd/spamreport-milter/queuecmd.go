@@ -159,9 +159,7 @@ type QueueApproveCmd struct {
 
 // Run approves each; one that cannot be does not keep the others back.
 func (c *QueueApproveCmd) Run(e *Env) error {
-	return c.forEach(e, "approved", func(s *queue.Store, id int64) error {
-		return s.Approve(e.Context, id, e.Config.Reporter.Sender, actor(), c.Reason)
-	})
+	return c.decide(e, queue.ActionApproved)
 }
 
 // QueueDropCmd drops.
@@ -171,25 +169,24 @@ type QueueDropCmd struct {
 
 // Run drops each; one that cannot be does not keep the others back.
 func (c *QueueDropCmd) Run(e *Env) error {
-	return c.forEach(e, "dropped", func(s *queue.Store, id int64) error {
-		return s.Drop(e.Context, id, actor(), c.Reason)
-	})
+	return c.decide(e, queue.ActionDropped)
 }
 
-// forEach does it to each complaint.
-func (d *decision) forEach(e *Env, done string, do func(*queue.Store, int64) error) error {
+func (d *decision) decide(e *Env, action string) error {
 	store, err := openQueue(e)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	var faults []error
-	for _, id := range d.IDs {
-		if err := do(store, id); err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		fmt.Fprintf(e.Stdout, "complaint %d %s\n", id, done)
+	out, err := store.Decide(e.Context, queue.Decision{
+		Action: action, Actor: actor(), Reason: d.Reason, Sender: e.Config.Reporter.Sender,
+	}, d.IDs...)
+	for _, id := range out.Done {
+		fmt.Fprintf(e.Stdout, "complaint %d %s\n", id, action)
+	}
+	faults := []error{err}
+	for _, r := range out.Refused {
+		faults = append(faults, r.Err)
 	}
 	return queueError(errors.Join(faults...))
 }

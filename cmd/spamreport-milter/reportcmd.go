@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"spamreport-milter/queue"
@@ -74,7 +73,7 @@ func join(a, b string) string {
 
 // openQueue opens the store that the daemon made.
 func openQueue(e *Env) (*queue.Store, error) {
-	store, err := queue.Open(context.WithoutCancel(e.Context), filepath.Join(e.Config.StateDir, queueFile),
+	store, err := queue.Open(context.WithoutCancel(e.Context), e.Config.queue(),
 		queue.Options{Host: e.Config.Reporter.Sender.Host, Log: e.Log})
 	if err != nil {
 		return nil, &exitError{exUnavailable, err}

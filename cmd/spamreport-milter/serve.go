@@ -7,7 +7,6 @@ import (
 	"math"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,9 +18,6 @@ import (
 	"spamreport-milter/reporter"
 	"spamreport-milter/resolver"
 )
-
-// queueFile is the name of the store in the state directory.
-const queueFile = "queue.db"
 
 // drainTime bounds how long SMTP transactions under way may take after SIGTERM.
 // systemd's default patience is 90 seconds; workers need their share of it.
@@ -64,13 +60,13 @@ func (c *ServeCmd) Run(e *Env) error {
 	if err != nil {
 		return err
 	}
-	announce(e, listeners)
+	d.announce(e, listeners)
 	return d.serve(e, listeners)
 }
 
 func newDaemon(e *Env) (*daemon, error) {
 	config := e.Config
-	store, err := queue.Open(e.Context, filepath.Join(config.StateDir, queueFile),
+	store, err := queue.Open(e.Context, config.queue(),
 		queue.Options{Daemon: true, Host: config.Reporter.Sender.Host, Log: e.Log})
 	if err != nil {
 		return nil, &exitError{exUnavailable, err}
@@ -117,13 +113,22 @@ func withinFiles(e *Env, sessions int) int {
 	return room
 }
 
-func newContacts(e *Env, cache contact.Cache) (*contact.Finder, error) {
+// contactMemory is what the look-ups of all hosts have in common.
+type contactMemory interface {
+	contact.Cache
+	contact.Pacer
+}
+
+func newContacts(e *Env, cache contactMemory) (*contact.Finder, error) {
 	dns, err := resolver.New(e.Config.DNS)
 	if err != nil {
 		return nil, err
 	}
 	cc := e.Config.Contact
-	cc.Log, cc.Cache, cc.DNS = e.Log, cache, dns
+	cc.Log, cc.DNS = e.Log, dns
+	if cache != nil {
+		cc.Cache, cc.Pacer = cache, cache
+	}
 	return contact.New(cc)
 }
 
@@ -141,6 +146,7 @@ func (d *daemon) serve(e *Env, listeners []net.Listener) error {
 	wg.Go(func() { d.reporter.Run(ctx) })
 	wg.Go(func() { d.reloads(ctx, e) })
 	wg.Go(func() { d.contacts.Refresh(ctx) })
+	wg.Go(func() { d.store.Keep(ctx, e.Config.Keep) })
 	<-ctx.Done()
 	e.Log.Info("stopping", "drain", drainTime)
 	drain, cancel := context.WithTimeout(context.Background(), drainTime)
@@ -179,7 +185,7 @@ func listen(socket milter.Socket, specs []string) ([]net.Listener, error) {
 }
 
 // announce tells what an admin must do next. The same lines are safe to paste.
-func announce(e *Env, listeners []net.Listener) {
+func (d *daemon) announce(e *Env, listeners []net.Listener) {
 	var at []string
 	for _, l := range listeners {
 		at = append(at, postfixSpec(l.Addr()))
@@ -193,7 +199,7 @@ For Postfix, in main.cf, after the filter that tags spam:
     milter_default_action = accept
 
 Every complaint is held until a person approves it: spamreport-milter queue list
-`, version(), filepath.Join(e.Config.StateDir, queueFile), strings.Join(at, ", "), strings.Join(at, ", "))
+`, version(), d.store.Place(), strings.Join(at, ", "), strings.Join(at, ", "))
 }
 
 func postfixSpec(a net.Addr) string {

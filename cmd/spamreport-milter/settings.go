@@ -7,11 +7,20 @@ type settings struct {
 	StateDir string `toml:"state_dir" means:"directory of the queue" absent:"$STATE_DIRECTORY, else $XDG_STATE_HOME/spamreport-milter, else ~/.local/state/spamreport-milter"`
 	LogLevel string `toml:"log_level" means:"least level that is logged to standard error: debug, info, warn or error"`
 
+	Queue    queueSettings    `toml:"queue" means:"where reports and complaints are kept, and how long"`
 	Milter   milterSettings   `toml:"milter" means:"the MTA's side"`
 	Trace    traceSettings    `toml:"trace" means:"what is ours, and whom we believe"`
 	DNS      dnsSettings      `toml:"dns" means:"who answers questions about names"`
 	Contact  contactSettings  `toml:"contact" means:"where contacts are asked for"`
 	Reporter reporterSettings `toml:"reporter" means:"who complains, and through which relay"`
+}
+
+type queueSettings struct {
+	Database       string `toml:"database" means:"PostgreSQL database that several hosts share, postgres://USER@HOST/NAME?sslmode=verify-full; the password is best in a file that PGPASSFILE names" absent:"the file queue.db in state_dir"`
+	KeepMail       int    `toml:"keep_mail" unit:"days" means:"reported mail and its recipients; 0 for ever, here and below. What nobody has decided about stays in any case"`
+	KeepAnswers    int    `toml:"keep_answers" unit:"days" means:"answers of registries"`
+	KeepComplaints int    `toml:"keep_complaints" unit:"days" means:"complaints, reports and chains"`
+	KeepEvents     int    `toml:"keep_events" unit:"days" means:"the audit trail"`
 }
 
 type milterSettings struct {

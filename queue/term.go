@@ -1,0 +1,140 @@
+package queue
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Complaints are found by terms: words of their text, and names that a person
+// filters by. A term is a hash, and terms hold the complaints under it by their
+// number, so that any page of a search costs the same on both engines, and no
+// text of mail stands in an index.
+
+// The kinds of terms.
+const (
+	termWord     = "word"
+	termContact  = "contact" // a mailbox, or "@" and its domain
+	termNetwork  = "network" // a prefix of one of the lengths in steps
+	termASN      = "asn"
+	termReporter = "reporter"
+)
+
+const (
+	maxWords   = 48 // of one complaint
+	maxWordLen = 64 // octets
+)
+
+func term(kind, value string) int64 {
+	sum := sha256.Sum256([]byte(kind + "\x00" + value))
+	return int64(binary.BigEndian.Uint64(sum[:])) //nolint:gosec // any 64 bits will do
+}
+
+// termsOf returns the terms of a complaint, each once. Incidents whose reports are
+// not filled in add nothing.
+func termsOf(c *Complaint) []int64 {
+	var all []int64
+	for _, a := range c.To {
+		all = append(all, contactTerms(a)...)
+	}
+	all = append(all, networkTerms(c.Source)...)
+	if c.ASN != 0 {
+		all = append(all, term(termASN, fmt.Sprint(c.ASN)))
+	}
+	said := []string{c.Subject, strings.Join(c.To, " "), c.Source.String(), c.Network, c.MessageID}
+	for i := range c.Incidents {
+		in := &c.Incidents[i]
+		if in.Report.Reporter != "" {
+			all = append(all, term(termReporter, strings.ToLower(in.Report.Reporter)))
+		}
+		said = append(said, in.Report.Reporter, in.Report.Message.MailFrom)
+		if hop := in.Chain.Source(); hop != nil {
+			said = append(said, hop.RDNS, hop.HELO)
+		}
+	}
+	for _, w := range Words(strings.Join(said, " "))[:] {
+		all = append(all, term(termWord, w))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func contactTerms(address string) []int64 {
+	address = strings.ToLower(address)
+	at := strings.LastIndexByte(address, '@')
+	return []int64{term(termContact, address), term(termContact, address[max(at, 0):])}
+}
+
+// steps are the lengths of prefixes under which complaints are found. What lies
+// between them is filtered by the address itself.
+var steps = map[bool][]int{true: {8, 16, 24, 32}, false: {16, 32, 48, 64}}
+
+func networkTerms(a netip.Addr) (all []int64) {
+	a = a.Unmap()
+	for _, bits := range steps[a.Is4()] {
+		p, err := a.Prefix(bits)
+		if err == nil { // always, for a valid address
+			all = append(all, term(termNetwork, p.String()))
+		}
+	}
+	return all
+}
+
+// networkTerm is the narrowest term that all addresses of a prefix are under.
+func networkTerm(p netip.Prefix) (id int64, ok bool) {
+	for _, bits := range slices.Backward(steps[p.Addr().Is4()]) {
+		if bits <= p.Bits() {
+			wide, err := p.Addr().Prefix(bits)
+			return term(termNetwork, wide.String()), err == nil
+		}
+	}
+	return 0, false
+}
+
+// Words splits text as searches do: letters and digits in lower case, each word
+// once, as many as are kept of one complaint.
+func Words(s string) []string {
+	fields := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
+	})
+	var words []string
+	for _, w := range fields {
+		if len(w) > maxWordLen {
+			w = strings.ToValidUTF8(w[:maxWordLen], "")
+		}
+		if len(words) < maxWords && !slices.Contains(words, w) {
+			words = append(words, w)
+		}
+	}
+	return words
+}
+
+func insertTerms(ctx context.Context, tx *change, complaint int64, terms []int64) error {
+	rows := newRows(ctx, tx, `INSERT INTO terms (term, complaint_id)`)
+	rows.suffix = ` ON CONFLICT DO NOTHING`
+	for _, t := range terms {
+		if err := rows.add(t, complaint); err != nil {
+			return err
+		}
+	}
+	return rows.flush()
+}
+
+// replaceTerms takes out the old terms that are not among the new ones and puts in
+// the others.
+func replaceTerms(ctx context.Context, tx *change, complaint int64, old, now []int64) error {
+	for _, t := range old {
+		if slices.Contains(now, t) {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM terms WHERE term = $1 AND complaint_id = $2`, t, complaint); err != nil {
+			return err
+		}
+	}
+	return insertTerms(ctx, tx, complaint, now)
+}
