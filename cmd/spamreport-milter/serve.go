@@ -25,7 +25,7 @@ const drainTime = 30 * time.Second
 
 // ServeCmd runs the daemon.
 type ServeCmd struct {
-	Listen []string `name:"listen" sep:"none" placeholder:"SPEC" help:"Where the MTA connects, in place of milter.listen: inet:HOST:PORT, inet6:HOST:PORT or unix:PATH. Can be repeated."`
+	Listen []string `name:"listen" sep:"none" placeholder:"SPEC" help:"Where the MTA connects, in place of milter.listen: inet:HOST:PORT, inet6:HOST:PORT, unix:PATH or systemd:NAME. Can be repeated."`
 }
 
 // Help is shown by `serve --help`.
@@ -33,6 +33,7 @@ func (*ServeCmd) Help() string {
 	return `Without any configuration the milter listens on inet:127.0.0.1:8896, the queue is in
 the state directory, and every complaint waits for a person. Logs go to standard error,
 one event a line. SIGTERM lets mail under way finish and then ends with status 0.
+SIGHUP reads [milter] of the configuration again, without ending a session.
 
 Messages are recorded when a filter before us has tagged them; see "config show" for
 the tag rules and contrib/postfix/README.md for where to stand.`
@@ -55,7 +56,7 @@ func (c *ServeCmd) Run(e *Env) error {
 		return err
 	}
 	defer d.store.Close()
-	listeners, err := listen(specs(c.Listen, e.Config.Listen))
+	listeners, err := listen(e.Config.Socket, specs(c.Listen, e.Config.Listen))
 	if err != nil {
 		return err
 	}
@@ -86,9 +87,11 @@ func newDaemon(e *Env) (*daemon, error) {
 		return nil, &exitError{exConfig, err}
 	}
 	rc.Trace.Networks = append(ownAddresses(), rc.Trace.Networks...)
-	mc := config.Milter
-	mc.Submitter, mc.Log = store, e.Log
-	mc.MaxSessions = withinFiles(e, mc.MaxSessions)
+	mc, err := milterConfig(e, config, store)
+	if err != nil {
+		store.Close()
+		return nil, &exitError{exUnavailable, err}
+	}
 	m, err := milter.New(mc)
 	if err != nil {
 		store.Close()
@@ -102,13 +105,14 @@ func newDaemon(e *Env) (*daemon, error) {
 const otherFiles = 128
 
 // withinFiles lowers the number of sessions to what the limit of open files
-// allows: with the connections above it the MTA would wait for nobody.
+// allows: with the connections above it the MTA would wait for nobody. A session
+// may have a large body in a file.
 func withinFiles(e *Env, sessions int) int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return sessions
 	}
-	room := max(1, int(min(limit.Cur, math.MaxInt32))-otherFiles)
+	room := max(1, (int(min(limit.Cur, math.MaxInt32))-otherFiles)/2)
 	if sessions <= room {
 		return sessions
 	}
@@ -148,6 +152,7 @@ func (d *daemon) serve(e *Env, listeners []net.Listener) error {
 		})
 	}
 	wg.Go(func() { d.reporter.Run(ctx) })
+	wg.Go(func() { d.reloads(ctx, e) })
 	wg.Go(func() { d.contacts.Refresh(ctx) })
 	wg.Go(func() { d.store.Keep(ctx, e.Config.Keep) })
 	<-ctx.Done()
@@ -172,17 +177,17 @@ func specs(flag, config []string) []string {
 	return config
 }
 
-func listen(specs []string) ([]net.Listener, error) {
+func listen(socket milter.Socket, specs []string) ([]net.Listener, error) {
 	var all []net.Listener
 	for _, s := range specs {
-		l, err := milter.Listen(s)
+		more, err := socket.Listen(s)
 		if err != nil {
 			for _, l := range all {
 				l.Close()
 			}
-			return nil, &exitError{exUnavailable, fmt.Errorf("listen on %s: %w", s, err)}
+			return nil, &exitError{exUnavailable, err}
 		}
-		all = append(all, l)
+		all = append(all, more...)
 	}
 	return all, nil
 }
