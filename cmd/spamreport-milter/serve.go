@@ -45,6 +45,7 @@ type daemon struct {
 	milter   *milter.Server
 	contacts *contact.Finder
 	reporter *reporter.Reporter
+	learner  *reporter.Learner
 }
 
 // Run starts the parts and waits for the end. Then all stop at once: each finishes
@@ -65,39 +66,43 @@ func (c *ServeCmd) Run(e *Env) error {
 }
 
 func newDaemon(e *Env) (*daemon, error) {
-	config := e.Config
-	store, err := queue.Open(e.Context, config.queue(),
-		queue.Options{Daemon: true, Host: config.Reporter.Sender.Host, Log: e.Log})
+	store, err := queue.Open(e.Context, e.Config.queue(),
+		queue.Options{Daemon: true, Host: e.Config.Reporter.Sender.Host, Log: e.Log})
 	if err != nil {
 		return nil, &exitError{exUnavailable, err}
 	}
-	contacts, err := newContacts(e, store)
+	d := &daemon{store: store}
+	if err := d.equip(e); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return d, nil
+}
+
+// equip makes the parts that work with the store.
+func (d *daemon) equip(e *Env) (err error) {
+	if d.contacts, err = newContacts(e, d.store); err != nil {
+		return &exitError{exConfig, err}
+	}
+	if err := e.Config.makeKey(); err != nil {
+		return &exitError{exUnavailable, err}
+	}
+	composer, err := composerOf(e)
 	if err != nil {
-		store.Close()
-		return nil, &exitError{exConfig, err}
+		return err
 	}
-	if err := config.makeKey(); err != nil {
-		store.Close()
-		return nil, &exitError{exUnavailable, err}
-	}
-	rc := config.Reporter
-	rc.Log = e.Log
-	if rc.Key, err = config.key(); err != nil {
-		store.Close()
-		return nil, &exitError{exConfig, err}
-	}
+	rc := e.Config.Reporter
+	rc.Log, rc.Composer = e.Log, *composer
 	rc.Trace.Networks = append(ownAddresses(), rc.Trace.Networks...)
-	mc, err := milterConfig(e, config, store)
+	d.reporter = reporter.New(rc, d.store, d.contacts)
+	d.learner = &reporter.Learner{Composer: composer, Memory: d.store, Log: e.Log}
+	mc, err := d.milterConfig(e, e.Config)
 	if err != nil {
-		store.Close()
-		return nil, &exitError{exUnavailable, err}
+		return &exitError{exUnavailable, err}
 	}
-	m, err := milter.New(mc)
-	if err != nil {
-		store.Close()
-		return nil, &exitError{exConfig, err}
+	if d.milter, err = milter.New(mc); err != nil {
+		return &exitError{exConfig, err}
 	}
-	return &daemon{store: store, milter: m, contacts: contacts, reporter: reporter.New(rc, store, contacts)}, nil
+	return nil
 }
 
 // otherFiles is how many files we have open besides the MTA's connections: the

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"spamreport-milter/milter"
-	"spamreport-milter/queue"
 	"spamreport-milter/seal"
 )
 
@@ -45,9 +44,12 @@ func rotateSeal(c *Config) error {
 
 // milterConfig is the milter's part of the configuration with the parts of this
 // process that it works with.
-func milterConfig(e *Env, c *Config, store *queue.Store) (milter.Config, error) {
+func (d *daemon) milterConfig(e *Env, c *Config) (milter.Config, error) {
 	mc := c.Milter
-	mc.Submitter, mc.Log = store, e.Log
+	mc.Submitter, mc.Log = d.store, e.Log
+	if c.Reporter.Answers != "" {
+		mc.Replies = d.learner
+	}
 	mc.MaxSessions = withinFiles(e, mc.MaxSessions)
 	if err := rotateSeal(c); err != nil {
 		return mc, err
@@ -60,7 +62,7 @@ func milterConfig(e *Env, c *Config, store *queue.Store) (milter.Config, error) 
 		mc.Seal = keys
 	}
 	if mc.Reports != nil {
-		mc.Reports.Seal = keys
+		mc.Reports.Seal, mc.Reports.Answer = keys, d.reporter
 	}
 	return mc, nil
 }
@@ -99,7 +101,7 @@ func (d *daemon) reloads(ctx context.Context, e *Env) {
 
 // reload returns the configuration that is in force afterwards.
 func (d *daemon) reload(e *Env, before, fresh *Config) *Config {
-	mc, err := milterConfig(e, fresh, d.store)
+	mc, err := d.milterConfig(e, fresh)
 	if err == nil {
 		err = d.milter.Reload(mc)
 	}
