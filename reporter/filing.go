@@ -64,7 +64,7 @@ func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
 		State: queue.Held, Source: party.Addr, Party: party.Name, Format: found.format,
 		Subject:   subject(report),
 		MessageID: fmt.Sprintf("<%d.%s@%s>", report.ID, strings.ToLower(rand.Text()), r.Sender.Host),
-		To:        found.To, Contact: found.Contact, Network: found.Network,
+		To:        found.To, Contact: found.Contact, Network: found.Network, ASN: found.ASN,
 		Hold: found.Hold, LookupAt: found.LookupAt,
 		Incidents: []queue.Incident{{ReportID: report.ID, Report: *report, Chain: chain}}, // found by its words too
 	}
@@ -114,6 +114,9 @@ func (r *Reporter) find(ctx context.Context, a netip.Addr) (found, error) {
 	}
 	found := found{answer: answer, Found: queue.Found{Contact: marshal(answer), Network: answer.Network.String(), LookupAt: answer.Retry}}
 	found.Reason = answer.Reason
+	if len(answer.Network.Origins) > 0 {
+		found.ASN = answer.Network.Origins[0]
+	}
 	shut, err := r.suppressed(ctx, answer.Contacts)
 	if err != nil {
 		return found, err

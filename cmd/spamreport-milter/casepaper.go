@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -33,7 +34,7 @@ func (p *casePaper) write(k *queue.Case) error {
 			return err
 		}
 	}
-	if err := p.contact(k.Complaint.Contact); err != nil {
+	if err := p.contact(k.Complaint.Source, k.Complaint.Contact); err != nil {
 		return err
 	}
 	p.line("\nEvents")
@@ -108,7 +109,7 @@ func said(r *queue.Report) string {
 	return "handed in by " + r.Reporter + prefixed(": ", r.Reason)
 }
 
-func (p *casePaper) contact(raw json.RawMessage) error {
+func (p *casePaper) contact(source netip.Addr, raw json.RawMessage) error {
 	p.line("\nContact")
 	if len(raw) == 0 {
 		p.line("  none is kept: the time to keep it was over, a person's traces were erased, or nobody was asked")
@@ -118,6 +119,7 @@ func (p *casePaper) contact(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &a); err != nil {
 		return fmt.Errorf("stored contact: %w", err)
 	}
+	a.Addr = source // it is kept for all addresses of the network
 	return writeAnswer(p.w, &a, p.zone)
 }
 
