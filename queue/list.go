@@ -58,7 +58,7 @@ const slack = 24 * time.Hour
 
 // few is how many complaints of the wanted states make these the way to search,
 // in place of the terms.
-const few = 20_000
+const few = 5000
 
 // List returns complaints without Contact and Incidents.
 func (s *Store) List(ctx context.Context, f Filter) (list []Complaint, err error) {

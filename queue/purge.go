@@ -23,8 +23,12 @@ type Purged struct {
 }
 
 // purgeStep is how many rows are looked at, and at most removed, at once: what else
-// waits for the writer waits some milliseconds.
-const purgeStep = 200
+// waits for the writer waits some milliseconds. Then others have the writer for
+// purgeRest times as long as that took.
+const (
+	purgeStep = 100
+	purgeRest = 4
+)
 
 // settled are the states in which nobody waits for anything.
 var settled = inList(Sent, Failed, Dropped, Bounced, Answered, Resolved, Retracted)
@@ -115,10 +119,16 @@ func (s *Store) sweep(ctx context.Context, k kind, before int64) (removed int64,
 		if len(free) == 0 {
 			continue
 		}
+		start := time.Now()
 		n, err := commit(ctx, s, func(ctx context.Context, tx *change) (int64, error) { return k.remove(s, ctx, tx, free) })
 		removed += n
 		if err != nil {
 			return removed, err
+		}
+		select {
+		case <-ctx.Done():
+			return removed, ctx.Err()
+		case <-time.After(purgeRest * time.Since(start)):
 		}
 	}
 }

@@ -116,7 +116,7 @@ func (q *search) choose(ctx context.Context, tx *sql.Tx) error {
 	var w where
 	in(&w, "state", q.states)
 	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM complaints`+w.clause()+` LIMIT `+w.arg(few)+`) AS few`, w.args...).Scan(&n)
-	if n < few || shortest < 0 && q.sort.key() == SortCreated {
+	if n < few || shortest < 0 && q.sort.key() != SortSource { // of which no index is by state
 		q.along = "state"
 	}
 	return err

@@ -25,6 +25,7 @@ ALTER TABLE complaints ADD COLUMN letter TEXT NOT NULL DEFAULT '';      -- a per
 ALTER TABLE complaints ADD COLUMN withdraws INTEGER NOT NULL DEFAULT 0; -- the complaint that this message takes back
 CREATE INDEX complaints_created ON complaints (created, id);
 CREATE INDEX complaints_updated ON complaints (updated, id);
+CREATE INDEX complaints_state_updated ON complaints (state, updated, id);
 CREATE INDEX complaints_source ON complaints (source, id);
 CREATE INDEX complaints_answer ON complaints (answer_id);
 

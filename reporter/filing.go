@@ -66,7 +66,7 @@ func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
 		MessageID: fmt.Sprintf("<%d.%s@%s>", report.ID, strings.ToLower(rand.Text()), r.Sender.Host),
 		To:        found.To, Contact: found.Contact, Network: found.Network,
 		Hold: found.Hold, LookupAt: found.LookupAt,
-		Incidents: []queue.Incident{{ReportID: report.ID, Chain: chain}},
+		Incidents: []queue.Incident{{ReportID: report.ID, Report: *report, Chain: chain}}, // found by its words too
 	}
 	if found.form { // a person goes there; nobody is looked for
 		c.State, c.LookupAt = queue.Form, time.Time{}

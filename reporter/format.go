@@ -117,6 +117,21 @@ func (w *Composer) Compose(out io.Writer, c *queue.Complaint) error {
 	return nil
 }
 
+// Text returns what a complaint says to people, with LF as line ends: the words that
+// a person wrote in place of the usual ones, or these. The complaint needs its
+// incidents with their reports.
+func (w *Composer) Text(c *queue.Complaint) (string, error) {
+	name := "text"
+	switch c.Format {
+	case Plain.Name:
+		name = "letter"
+	case Withdrawal.Name:
+		name = "withdrawal"
+	}
+	text, err := w.draft(c).text(name)
+	return strings.ReplaceAll(string(text), "\r\n", "\n"), err
+}
+
 // senderOf returns in whose name a complaint goes out: as it was approved.
 func (w *Composer) senderOf(c *queue.Complaint) queue.Sender {
 	if c.Sender == (queue.Sender{}) {

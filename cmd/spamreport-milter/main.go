@@ -36,6 +36,7 @@ type Env struct {
 	Stdin   io.Reader
 	Stdout  io.Writer
 	Stderr  io.Writer
+	Args    []string // the command line, to name the next one
 	Config  *Config
 	Log     *slog.Logger
 }
@@ -51,7 +52,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	parser := kong.Must(&cli,
 		kong.Name("spamreport-milter"),
 		kong.Description(description),
-		kong.Vars{"default_config": defaultConfig},
+		helpVars,
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
@@ -71,7 +72,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		config.StateDir = cli.StateDir
 	}
 	env := &Env{
-		Context: ctx, Stdin: stdin, Stdout: stdout, Stderr: stderr, Config: config,
+		Context: ctx, Stdin: stdin, Stdout: stdout, Stderr: stderr, Args: args, Config: config,
 		Log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: logLevels[config.LogLevel]})),
 	}
 	return complain(stderr, command.Run(env))
@@ -86,6 +87,11 @@ that Postfix wants. Then "spamreport-milter queue list" shows what came of it.`
 
 var logLevels = map[string]slog.Level{
 	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+}
+
+// helpVars are what help texts quote.
+var helpVars = kong.Vars{
+	"default_config": defaultConfig, "states": listed(states), "columns": columnNames(), "limit": fmt.Sprint(defaultLimit),
 }
 
 // Exit statuses of sysexits.h, which MTAs and scripts understand.

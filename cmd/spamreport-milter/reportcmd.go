@@ -39,10 +39,9 @@ then 65, 66 for one that cannot be read, or 75 for one that the queue did not ta
 
 // learn takes answers to complaints.
 func (c *ReportCmd) learn(e *Env, store *queue.Store) error {
-	w := e.Config.Reporter.Composer
-	var err error
-	if w.Key, err = e.Config.key(); err != nil {
-		return &exitError{exConfig, err}
+	w, err := composer(e)
+	if err != nil {
+		return err
 	}
 	learner := &reporter.Learner{Composer: &w, Memory: store, Log: e.Log}
 	in := messages{limit: e.Config.Milter.BodyLimit, stdin: e.Stdin, stderr: e.Stderr}

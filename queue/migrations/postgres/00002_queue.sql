@@ -79,6 +79,7 @@ CREATE INDEX complaints_due ON complaints (due, id) WHERE due IS NOT NULL;
 CREATE INDEX complaints_lookup ON complaints (lookup_at, id) WHERE lookup_at IS NOT NULL;
 CREATE INDEX complaints_created ON complaints (created, id);
 CREATE INDEX complaints_updated ON complaints (updated, id);
+CREATE INDEX complaints_state_updated ON complaints (state, updated, id);
 CREATE INDEX complaints_source ON complaints (source, id);
 CREATE INDEX complaints_answer ON complaints (answer_id);
 
