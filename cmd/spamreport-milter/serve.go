@@ -75,10 +75,6 @@ func newDaemon(e *Env) (*daemon, error) {
 		store.Close()
 		return nil, &exitError{exConfig, err}
 	}
-	if err := config.makeKey(); err != nil {
-		store.Close()
-		return nil, &exitError{exUnavailable, err}
-	}
 	rc := config.Reporter
 	rc.Log = e.Log
 	if rc.Key, err = config.key(); err != nil {

@@ -92,7 +92,7 @@ type reporterSettings struct {
 	Language      string `toml:"language" means:"language of the letters: de, en, or one that templates adds"`
 	Signature     string `toml:"signature" means:"what stands below every letter" absent:"nothing"`
 	Evidence      string `toml:"evidence" means:"how the reported message is shown: redacted (tokens stand for its recipients), or full to the operator of the source's network and redacted to all others"`
-	KeyFile       string `toml:"key_file" means:"file with a secret of 32 octets or more, which tokens are made with; hosts that share a queue share it" absent:"key in state_dir, made at the first start"`
+	KeyFile       string `toml:"key_file" means:"file with a secret of 32 octets or more, which tokens are made with; hosts that share a queue share it" absent:"key in state_dir, made at the first use"`
 	Templates     string `toml:"templates" means:"directory of letters of your own, LANGUAGE/text.tmpl, letter.tmpl and withdrawal.tmpl, in place of those built in" absent:"those built in"`
 
 	Approve         string `toml:"approve" means:"whose word lets complaints out: manual (a person, each time), judged (users' and traps' reports by themselves) or all (filters' verdicts too, which RFC 6650 advises against)"`
