@@ -51,6 +51,8 @@ install:
 	install -D -m 0644 docs/man/spamreport-milter.8 $(DESTDIR)$(PREFIX)/share/man/man8/spamreport-milter.8
 	install -D -m 0755 contrib/postfix/setup $(DESTDIR)$(PREFIX)/share/spamreport-milter/postfix/setup
 	install -m 0644 contrib/postfix/README.md contrib/postfix/strip_tags $(DESTDIR)$(PREFIX)/share/spamreport-milter/postfix/
+	install -d $(DESTDIR)$(PREFIX)/share/spamreport-milter/sendmail
+	install -m 0644 contrib/sendmail/README.md contrib/sendmail/spamreport-milter.mc $(DESTDIR)$(PREFIX)/share/spamreport-milter/sendmail/
 
 deps:
 	@.ci/deps

@@ -2,6 +2,7 @@ package milter
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -36,33 +37,40 @@ var errQuit = errors.New("session over")
 type conn struct {
 	net.Conn
 	srv *Server
+	set *settings // as they were when the connection was made
 	in  *bufio.Reader
 
 	// idle is the deadline between frames; busy says that a message is under
 	// way, which a shutdown waits for.
 	idle time.Duration
 	busy func() bool
+	gone func() // called when the session is over
 
 	// frame is what the library has not read yet of the current frame.
 	frame []byte
 	small [1024]byte // room for most frames
+	large *[]byte    // room for this one, of largeFrames
 	// tail is body that came inside the end-of-message frame. The protocol
 	// allows it, early versions of Postfix did it, and the library drops it.
 	tail []byte
 	// last says that the session ends with the next answer.
 	last bool
+	rate rate
 
 	close    sync.Once
 	closeErr error
 }
 
 func newConn(srv *Server, nc net.Conn) *conn {
+	set := srv.set.Load()
 	return &conn{
 		Conn: nc,
 		srv:  srv,
+		set:  set,
 		in:   bufio.NewReaderSize(nc, 4096),
-		idle: srv.cfg.IdleTimeout,
+		idle: set.IdleTimeout,
 		busy: func() bool { return false },
+		gone: func() {},
 	}
 }
 
@@ -75,7 +83,9 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 	}
 	n := copy(p, c.frame)
-	c.frame = c.frame[n:]
+	if c.frame = c.frame[n:]; len(c.frame) == 0 {
+		c.release()
+	}
 	return n, nil
 }
 
@@ -97,6 +107,7 @@ func (c *conn) Write(p []byte) (int, error) {
 func (c *conn) Close() error {
 	c.close.Do(func() {
 		c.closeErr = c.Conn.Close()
+		c.gone()
 		c.srv.remove(c)
 	})
 	return c.closeErr
@@ -111,6 +122,7 @@ func (c *conn) next() error {
 		if err := c.await(c.idle); err != nil {
 			return err
 		}
+		c.throttle()
 		frame, err := c.readFrame()
 		if err != nil {
 			return err
@@ -123,6 +135,7 @@ func (c *conn) next() error {
 			c.frame = frame
 			return nil
 		}
+		c.release()
 	}
 }
 
@@ -167,21 +180,46 @@ func (c *conn) readFrame() ([]byte, error) {
 	if n == 0 || n > maxFrame {
 		return nil, fmt.Errorf("frame of %d octets", n)
 	}
-	frame := c.small[:]
-	if int(n)+4 > len(frame) {
-		frame = make([]byte, n+4)
-	}
-	frame = frame[:n+4]
+	frame := c.room(int(n) + 4)
 	if _, err := io.ReadFull(c.in, frame); err != nil {
 		return nil, fmt.Errorf("frame cut short: %w", err)
 	}
 	return frame, nil
 }
 
+// largeFrames is room for pieces of body. The library copies each at once, so a
+// few rooms serve all sessions.
+var largeFrames = sync.Pool{New: func() any {
+	b := make([]byte, 4+1+64<<10)
+	return &b
+}}
+
+// room returns n octets for a frame.
+func (c *conn) room(n int) []byte {
+	if n <= len(c.small) {
+		return c.small[:n]
+	}
+	c.large = largeFrames.Get().(*[]byte)
+	if n > len(*c.large) {
+		c.release()
+		return make([]byte, n)
+	}
+	return (*c.large)[:n]
+}
+
+// release gives the room of a frame back that has been read to its end.
+func (c *conn) release() {
+	c.frame = nil
+	if c.large != nil {
+		largeFrames.Put(c.large)
+		c.large = nil
+	}
+}
+
 func (c *conn) keepTail(frame []byte) {
 	c.tail = nil
 	if gomilter.Code(frame[4]) == gomilter.CodeEOB && len(frame) > 5 {
-		c.tail = frame[5:]
+		c.tail = bytes.Clone(frame[5:])
 	}
 }
 
@@ -195,7 +233,7 @@ func (c *conn) report(err error) {
 		return
 	}
 	c.srv.stats.broken.Add(1)
-	c.srv.cfg.Log.Warn("milter session broken off", "mta", c.RemoteAddr().String(), "in_message", c.busy(), "err", err)
+	c.set.Log.Warn("milter session broken off", "mta", c.RemoteAddr().String(), "in_message", c.busy(), "err", err)
 }
 
 func isTimeout(err error) bool {

@@ -15,7 +15,7 @@ var shapes = map[gomilter.Code]func(data []byte) bool{
 	gomilter.CodeMacro:  func(d []byte) bool { return len(d) >= 1 },
 	gomilter.CodeConn:   isConnect,
 	gomilter.CodeHelo:   anyData,
-	gomilter.CodeMail:   beginsWithString,
+	gomilter.CodeMail:   holdsString,
 	gomilter.CodeRcpt:   beginsWithString,
 	gomilter.CodeData:   anyData,
 	gomilter.CodeHeader: isHeader,
@@ -52,6 +52,10 @@ func unused(frame []byte) bool {
 
 func anyData([]byte) bool { return true }
 
+// holdsString accepts an empty string too: so Postfix names the sender of a bounce
+// that it makes itself, where a client would have said "<>".
+func holdsString(d []byte) bool { return bytes.IndexByte(d, 0) >= 0 }
+
 func beginsWithString(d []byte) bool { return bytes.IndexByte(d, 0) > 0 }
 
 // isHeader accepts two strings, the first not empty. MTAs handle header fields
@@ -83,11 +87,30 @@ type offer struct {
 
 // wantedProtocol spares the MTA what is of no use here, and the answers that
 // are always "continue". SKIP ends a body that is over the limit; leading space
-// makes header values exact.
-const wantedProtocol = gomilter.OptNoUnknown | gomilter.OptNoData |
-	gomilter.OptNoConnReply | gomilter.OptNoHeloReply | gomilter.OptNoMailReply |
-	gomilter.OptNoRcptReply | gomilter.OptNoHeaderReply |
-	gomilter.OptSkip | gomilter.OptHeaderLeadingSpace
+// makes header values exact. Only a report address can be refused, and only then
+// the MTA has to wait for an answer to RCPT.
+func (set *settings) wantedProtocol() gomilter.OptProtocol {
+	p := gomilter.OptNoUnknown | gomilter.OptNoData |
+		gomilter.OptNoConnReply | gomilter.OptNoHeloReply | gomilter.OptNoMailReply |
+		gomilter.OptNoHeaderReply | gomilter.OptSkip | gomilter.OptHeaderLeadingSpace
+	if set.Reports == nil {
+		p |= gomilter.OptNoRcptReply
+	}
+	return p
+}
+
+// wantedActions are what may be done to a message: nothing, but for the seal, and
+// for recipients that are addresses of ours.
+func (set *settings) wantedActions() gomilter.OptAction {
+	a := gomilter.OptSetSymList
+	if set.Seal != nil {
+		a |= gomilter.OptAddHeader | gomilter.OptChangeHeader
+	}
+	if set.Reports != nil || set.Replies != nil {
+		a |= gomilter.OptRemoveRcpt
+	}
+	return a
+}
 
 // readOffer reads the MTA's first frame and leaves it for the library, which
 // answers it without looking: so only what was offered is asked for.

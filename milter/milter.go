@@ -1,6 +1,9 @@
 // Package milter is the MTA's side: it speaks the milter protocol with Postfix
 // or Sendmail, lets ordinary mail go at the end of its header, and turns a
-// message that a content filter before us has tagged as spam into a report.
+// message that a content filter before us has tagged as spam into a report. Users
+// hand in what filters missed at an address of their own; answers to complaints
+// are passed on; and mail from outside can be sealed, so that it is known later
+// who brought it.
 package milter
 
 import (
@@ -9,11 +12,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"spamreport-milter/queue"
+	"spamreport-milter/seal"
 )
 
 // Submitter takes a report into safe keeping. It must be durable before it
@@ -45,6 +52,24 @@ type Config struct {
 	// SubmitTimeout bounds one Submit; 8 s, within Sendmail's default of 10 s
 	// for a milter's answer.
 	SubmitTimeout time.Duration
+	// Reports is the way in for users' reports; nil for none.
+	Reports *Reports
+	// Replies takes what comes to the addresses that complaints were sent from; nil
+	// for nobody.
+	Replies Replies
+	// Seal, when set, writes into mail from outside who brought it. Then such mail
+	// is followed to its end, ham too; docs/seal.md states the price.
+	Seal *seal.Keys
+	// Inside are networks whose mail is not from outside; nil for those of Nearby.
+	Inside []netip.Prefix
+	// Memory is how many octets of messages all sessions together keep in memory;
+	// 64 MiB. Bodies over 64 KiB go to files, as do all when it is used up.
+	Memory int64
+	// SpoolDir is the directory of these files, which have no names; os.TempDir.
+	SpoolDir string
+	// FrameRate is how many frames a second are taken from one MTA connection, which
+	// waits when it sends more; 200,000, several thousand messages' worth.
+	FrameRate int
 	// Log gets one line an event, never message content; slog.Default.
 	Log *slog.Logger
 }
@@ -68,6 +93,18 @@ func (c *Config) setDefaults() {
 	if c.SubmitTimeout == 0 {
 		c.SubmitTimeout = 8 * time.Second
 	}
+	if c.Memory == 0 {
+		c.Memory = 64 << 20
+	}
+	if c.FrameRate == 0 {
+		c.FrameRate = 200_000
+	}
+	if c.Reports != nil {
+		c.Reports.setDefaults()
+	}
+	if c.Inside == nil {
+		c.Inside = Nearby()
+	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -77,8 +114,11 @@ func (c *Config) check() error {
 	if c.Submitter == nil {
 		return errors.New("milter: no submitter given")
 	}
-	if c.BodyLimit < 0 || c.HeaderLimit < 0 || c.MaxSessions < 0 || c.IdleTimeout < 0 || c.SubmitTimeout < 0 {
+	if c.BodyLimit < 0 || c.HeaderLimit < 0 || c.MaxSessions < 0 || c.IdleTimeout < 0 || c.SubmitTimeout < 0 || c.Memory < 0 || c.FrameRate < 0 {
 		return errors.New("milter: limits and timeouts must not be negative")
+	}
+	if need := c.largest(); c.Memory < need {
+		return fmt.Errorf("milter: %d octets of memory do not hold the largest message taken, which needs %d: raise memory or lower the limits of messages", c.Memory, need)
 	}
 	for i, r := range c.Rules {
 		if err := r.Check(); err != nil {
@@ -88,12 +128,32 @@ func (c *Config) check() error {
 	return nil
 }
 
+// largest is what one message can need in memory at its end: its header, with some
+// to spare, its body as it came, and what is decoded out of that.
+func (c *Config) largest() int64 {
+	body := c.BodyLimit
+	if c.Reports != nil {
+		body = max(body, 2*c.Reports.MaxSize)
+	}
+	return int64(c.HeaderLimit)*5/4 + body
+}
+
+// settings are a configuration in force. A session keeps those that it began with.
+type settings struct {
+	Config
+	rules ruleset
+}
+
 // Server serves any number of listeners. Its methods may be called from
 // several goroutines.
 type Server struct {
-	cfg   Config
-	rules ruleset
-	stats counters
+	set    atomic.Pointer[settings]
+	stats  counters
+	memory *semaphore.Weighted // octets
+	people people
+
+	answers sync.WaitGroup // letters to users under way
+	letters atomic.Int64   // how many they are
 
 	// ctx ends when a shutdown has run out of time.
 	ctx    context.Context
@@ -115,14 +175,26 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg:       cfg,
-		rules:     newRuleset(cfg.Rules),
+		memory:    semaphore.NewWeighted(cfg.Memory),
 		listeners: make(map[net.Listener]struct{}),
 		conns:     make(map[*conn]struct{}),
 		gone:      make(chan struct{}),
 	}
+	s.set.Store(&settings{cfg, newRuleset(cfg.Rules)})
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
+}
+
+// Reload puts another configuration in force for the sessions that begin from now
+// on; those under way keep theirs. Memory stays as it was.
+func (s *Server) Reload(cfg Config) error {
+	cfg.setDefaults()
+	cfg.Memory = s.set.Load().Memory
+	if err := cfg.check(); err != nil {
+		return err
+	}
+	s.set.Store(&settings{cfg, newRuleset(cfg.Rules)})
+	return nil
 }
 
 // Stats is a snapshot of a server's counters. All but Active only grow.
@@ -138,10 +210,21 @@ type Stats struct {
 	Submitted    int64 // reports taken by the Submitter
 	SubmitFailed int64 // reports refused by it, answered with 451
 	Panics       int64 // faults of ours that mail was let past
+	Unexamined   int64 // messages for which there was no memory, and that passed or, if tagged, were put off
+	Spilled      int64 // bodies that went to a file
+	Throttled    int64 // times that an MTA sent more frames than FrameRate
+	Sealed       int64 // messages that got a seal
+	Unsealed     int64 // messages from outside that got none: no key, or a header out of bounds
+	ForeignSeals int64 // seals that came from outside and were removed
+	UserReports  int64 // messages handed in by users and taken
+	Refused      int64 // recipients and messages to the report address that were refused
+	Answered     int64 // letters to users
+	Replies      int64 // answers to our complaints
 }
 
 type counters struct {
-	sessions, relieved, broken, messages, tagged, ambiguous, cut, submitted, submitFailed, panics atomic.Int64
+	sessions, relieved, broken, messages, tagged, ambiguous, cut, submitted, submitFailed, panics,
+	unexamined, spilled, throttled, sealed, unsealed, foreignSeals, userReports, refused, answered, replies atomic.Int64
 }
 
 // Stats returns the counters as they stand.
@@ -162,5 +245,15 @@ func (s *Server) Stats() Stats {
 		Submitted:    c.submitted.Load(),
 		SubmitFailed: c.submitFailed.Load(),
 		Panics:       c.panics.Load(),
+		Unexamined:   c.unexamined.Load(),
+		Spilled:      c.spilled.Load(),
+		Throttled:    c.throttled.Load(),
+		Sealed:       c.sealed.Load(),
+		Unsealed:     c.unsealed.Load(),
+		ForeignSeals: c.foreignSeals.Load(),
+		UserReports:  c.userReports.Load(),
+		Refused:      c.refused.Load(),
+		Answered:     c.answered.Load(),
+		Replies:      c.replies.Load(),
 	}
 }

@@ -306,6 +306,12 @@ type site struct {
 // expects that to be quick.
 func serve(t *testing.T, cfg milter.Config) *site {
 	t.Helper()
+	return serveAt(t, cfg, "127.0.0.1:0")
+}
+
+// serveAt serves on a port of the test's choice.
+func serveAt(t *testing.T, cfg milter.Config, addr string) *site {
+	t.Helper()
 	s := &site{recorder: &recorder{}, log: &logBuffer{}}
 	cfg.Submitter = s.recorder
 	cfg.Log = slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -313,7 +319,7 @@ func serve(t *testing.T, cfg milter.Config) *site {
 	if s.Server, err = milter.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	l, err := milter.Listen("inet:127.0.0.1:0")
+	l, err := listen("inet:" + addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,6 +335,15 @@ func serve(t *testing.T, cfg milter.Config) *site {
 		}
 	})
 	return s
+}
+
+// listen opens one socket as it is by default.
+func listen(spec string) (net.Listener, error) {
+	all, err := milter.Socket{}.Listen(spec)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
 }
 
 // eventually waits for something that no message announces.

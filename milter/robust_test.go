@@ -1,11 +1,14 @@
 package milter_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"net"
+	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -233,7 +236,7 @@ func TestServeAfterShutdown(t *testing.T) {
 	if err := s.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	l, err := milter.Listen("inet:127.0.0.1:0")
+	l, err := listen("inet:127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +271,7 @@ func (l *flakyListener) Accept() (net.Conn, error) {
 
 func TestAcceptErrorsAreWaitedOut(t *testing.T) {
 	s := serve(t, milter.Config{})
-	l, err := milter.Listen("inet:127.0.0.1:0")
+	l, err := listen("inet:127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,4 +317,75 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		t.Errorf("stats %+v", st)
 	}
 	eventually(t, "goroutines gone", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+func portOf(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return port
+}
+
+// TestTenThousandConnects has peers come and go in all ways, most of them rude, and
+// then serves the next MTA as if nothing had been. No goroutine, file or memory
+// stays behind.
+func TestTenThousandConnects(t *testing.T) {
+	goroutines, files := runtime.NumGoroutine(), openFiles(t)
+	s := serve(t, milter.Config{MaxSessions: 100, Memory: 3 << 20, SpoolDir: t.TempDir()})
+	large := append(frame('O', optneg(offerAll)), frame('M', strs("<>"))...)
+	large = append(large, frame('L', strs("X-Spam-Flag", " YES"))...)
+	large = append(append(large, frame('N', nil)...), frame('B', make([]byte, 100_000))...)
+	rude := [][]byte{
+		nil, {0}, {0, 0, 0, 0}, {0xff, 0xff, 0xff, 0xff, 'O'}, []byte("EHLO me\r\n"), frame('O', optneg(offerAll)),
+		append(frame('O', optneg(offerAll)), frame('D', append([]byte{'M'}, bytes.Repeat([]byte("a\x00"), 100_000)...))...),
+		append(frame('O', optneg(offerAll)), bytes.Repeat(frame('A', nil), 100)...), large,
+	}
+	var wg sync.WaitGroup
+	for worker := range 8 {
+		wg.Go(func() {
+			for i := range 10_000 / 8 {
+				conn, err := net.Dial("tcp", s.addr)
+				if err != nil {
+					t.Errorf("connect: %v", err)
+					return
+				}
+				conn.Write(rude[(i+worker)%len(rude)])
+				conn.(*net.TCPConn).SetLinger(0) // no port is kept waiting
+				conn.Close()
+			}
+		})
+	}
+	wg.Wait()
+	s.idle(t)
+	m := connected(t, s)
+	for range 2 { // it takes the memory that a leak would have used
+		m.envelope(spam)
+		for range 20 {
+			m.step('L', strs("X-Long", strings.Repeat("x", 10_000)), 0x80)
+		}
+		m.header(spam, "ID")
+		m.want('c')
+		if _, code, _ := m.ending(strings.Repeat("y", 60_000)); code != 'a' {
+			t.Errorf("answered %q", code)
+		}
+	}
+	m.conn.Close()
+	if got := len(s.all()); got != 2 {
+		t.Errorf("%d reports, want 2", got)
+	}
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "goroutines gone", func() bool { return runtime.NumGoroutine() <= goroutines })
+	eventually(t, "files closed", func() bool { return openFiles(t) <= files })
+	if st := s.Stats(); st.Panics != 0 {
+		t.Errorf("stats %+v", st)
+	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
 }

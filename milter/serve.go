@@ -33,7 +33,7 @@ func (s *Server) Serve(l net.Listener) error {
 		default:
 			// Out of descriptors, mostly: it passes.
 			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
-			s.cfg.Log.Warn("milter cannot accept a connection", "err", err, "retry_in", delay)
+			s.set.Load().Log.Warn("milter cannot accept a connection", "err", err, "retry_in", delay)
 			s.wait(delay)
 		}
 	}
@@ -45,18 +45,33 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.drain()
 	select {
 	case <-s.gone:
-		s.cancel()
-		return nil
+		return s.lettersOut(ctx)
 	case <-ctx.Done():
 	}
-	s.cancel()
 	n := s.cut()
+	s.cancel()
 	// A Submitter may be slow to notice.
 	select {
 	case <-s.gone:
 	case <-time.After(time.Second):
 	}
 	return fmt.Errorf("milter: %d sessions cut off: %w", n, ctx.Err())
+}
+
+// lettersOut waits for the last letters to users, which nothing waits for else.
+func (s *Server) lettersOut(ctx context.Context) error {
+	defer s.cancel()
+	done := make(chan struct{})
+	go func() {
+		s.answers.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("milter: letters to users cut off: %w", ctx.Err())
+	}
 }
 
 func (s *Server) drain() {
@@ -130,16 +145,16 @@ func (s *Server) admit(c *conn) (admitted, full bool) {
 	if s.draining.Load() {
 		return false, false
 	}
-	n := len(s.conns)
-	full = n >= s.cfg.MaxSessions
+	n, limit := len(s.conns), s.set.Load().MaxSessions
+	full = n >= limit
 	if full {
 		s.stats.relieved.Add(1)
 		if !s.full {
-			s.cfg.Log.Warn("too many milter sessions, further mail passes unexamined", "max_sessions", s.cfg.MaxSessions)
+			s.set.Load().Log.Warn("too many milter sessions, further mail passes unexamined", "max_sessions", limit)
 		}
 	}
 	s.full = full
-	if n >= 2*s.cfg.MaxSessions {
+	if n >= 2*limit {
 		return false, full
 	}
 	s.conns[c] = struct{}{}
@@ -163,14 +178,14 @@ func (s *Server) handle(c *conn, full bool) {
 		c.Close()
 		return
 	}
-	lib := gomilter.Server{Actions: gomilter.OptSetSymList & offered.actions, SymList: symbols}
+	lib := gomilter.Server{Actions: c.set.wantedActions() & offered.actions, SymList: symbols}
 	if full {
 		c.idle = frameTimeout
 		lib.NewMilter = func() gomilter.Milter { return relief{c: c} }
 	} else {
 		s.stats.sessions.Add(1)
-		lib.Protocol = wantedProtocol & offered.protocol
-		session := newSession(s, c, lib.Protocol)
+		lib.Protocol = c.set.wantedProtocol() & offered.protocol
+		session := newSession(s, c, lib.Protocol, lib.Actions)
 		// The library asks for a new handler after each final answer, but the
 		// MTA does not say again who the client is: the same one stays.
 		lib.NewMilter = func() gomilter.Milter { return session }

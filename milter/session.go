@@ -1,8 +1,6 @@
 package milter
 
 import (
-	"context"
-	"log/slog"
 	"net"
 	"net/textproto"
 	"runtime/debug"
@@ -14,17 +12,15 @@ import (
 // respSkip ends the body early and keeps the end of the message to come.
 var respSkip = gomilter.NewResponse(byte(gomilter.ActSkip), nil)
 
-// respLater is for a tagged message that could not be recorded (RFC 3463 §3.4).
-var respLater = gomilter.NewResponseStr(byte(gomilter.ActReplyCode),
-	"451 4.3.0 message could not be recorded, try again later")
-
 // session follows one MTA connection, which is one SMTP session, through the
 // callbacks of the library, in the order of the protocol. One goroutine calls
 // them.
 type session struct {
 	srv      *Server
+	set      *settings
 	conn     *conn
 	protocol gomilter.OptProtocol
+	actions  gomilter.OptAction
 	client   connection
 
 	// msg is the message under way; nil between messages, and for the rest of
@@ -33,9 +29,10 @@ type session struct {
 	busy atomic.Bool // msg is not nil, for Shutdown
 }
 
-func newSession(srv *Server, c *conn, protocol gomilter.OptProtocol) *session {
-	s := &session{srv: srv, conn: c, protocol: protocol}
+func newSession(srv *Server, c *conn, protocol gomilter.OptProtocol, actions gomilter.OptAction) *session {
+	s := &session{srv: srv, set: c.set, conn: c, protocol: protocol, actions: actions}
 	c.busy = s.busy.Load
+	c.gone = s.forget
 	return s
 }
 
@@ -61,18 +58,24 @@ func (s *session) Helo(name string, _ *gomilter.Modifier) (resp gomilter.Respons
 func (s *session) MailFrom(from string, m *gomilter.Modifier) (resp gomilter.Response, err error) {
 	resp = s.proceed(gomilter.OptNoMailReply)
 	defer s.rescue()
+	s.forget()
 	s.msg = newMessage(s, from, m.Macros)
 	s.busy.Store(true)
 	return resp, nil
 }
 
-// RcptTo sees the recipients that the MTA accepts.
+// RcptTo sees the recipients that the MTA accepts. One it can refuse: the address
+// for reports, to those who are not let use it.
 func (s *session) RcptTo(to string, _ *gomilter.Modifier) (resp gomilter.Response, err error) {
 	resp = s.proceed(gomilter.OptNoRcptReply)
 	defer s.rescue()
-	if s.msg != nil {
-		s.msg.addRecipient(to)
+	if s.msg == nil {
+		return resp, nil
 	}
+	if s.set.Reports.takes(to) && !s.mayReport() && s.protocol&gomilter.OptNoRcptReply == 0 {
+		return s.refuse("a stranger", respStranger), nil
+	}
+	s.msg.addRecipient(to)
 	return resp, nil
 }
 
@@ -96,14 +99,14 @@ func (s *session) Headers(_ textproto.MIMEHeader, m *gomilter.Modifier) (resp go
 		return resp, nil
 	}
 	s.msg.setQueueID(m.Macros)
-	if !s.msg.judge() {
-		s.forget()
-		return resp, nil
+	if s.msg.endHeader() {
+		return gomilter.RespContinue, nil
 	}
-	return gomilter.RespContinue, nil
+	s.forget()
+	return resp, nil
 }
 
-// BodyChunk collects the body of a tagged message up to the limit.
+// BodyChunk takes the body of a message that is recorded or sealed, up to the limit.
 func (s *session) BodyChunk(chunk []byte, _ *gomilter.Modifier) (resp gomilter.Response, err error) {
 	resp = gomilter.RespContinue
 	defer s.rescue()
@@ -116,8 +119,8 @@ func (s *session) BodyChunk(chunk []byte, _ *gomilter.Modifier) (resp gomilter.R
 	return resp, nil
 }
 
-// Body is the end of the message. Only here can a report make the MTA wait, and
-// only a report that can't be stored makes it refuse, for now.
+// Body is the end of the message. Only here can a message that is recorded make
+// the MTA wait, and only one that can't be stored makes it refuse, for now.
 func (s *session) Body(m *gomilter.Modifier) (resp gomilter.Response, err error) {
 	resp = gomilter.RespAccept
 	defer s.rescue()
@@ -126,11 +129,9 @@ func (s *session) Body(m *gomilter.Modifier) (resp gomilter.Response, err error)
 	}
 	defer s.forget()
 	s.msg.setQueueID(m.Macros)
+	s.msg.endHeader()
 	s.msg.addBody(s.conn.tail)
-	if s.msg.judge() && !s.submit() {
-		resp = respLater
-	}
-	return resp, nil
+	return s.finish(m), nil
 }
 
 // Abort ends the message, not the SMTP session.
@@ -159,33 +160,13 @@ func (s *session) rescue() {
 	}
 	s.forget()
 	s.srv.stats.panics.Add(1)
-	s.srv.cfg.Log.Error("fault in the milter, message passes unexamined", "panic", v, "stack", string(debug.Stack()))
+	s.set.Log.Error("fault in the milter, message passes unexamined", "panic", v, "stack", string(debug.Stack()))
 }
 
 func (s *session) forget() {
+	if s.msg != nil {
+		s.msg.close()
+	}
 	s.msg = nil
 	s.busy.Store(false)
-}
-
-// submit hands the report over and reports whether it is safe.
-func (s *session) submit() bool {
-	ctx, cancel := context.WithTimeout(s.srv.ctx, s.srv.cfg.SubmitTimeout)
-	defer cancel()
-	r := s.msg.report(&s.client)
-	log := s.srv.cfg.Log.With(slog.String("queue_id", r.Message.Session.QueueID),
-		slog.String("client", r.Message.Session.Client.String()), slog.String("tag", r.Reporter))
-	id, err := s.srv.cfg.Submitter.Submit(ctx, r)
-	if err != nil {
-		s.srv.stats.submitFailed.Add(1)
-		log.Error("report could not be stored, message deferred", "err", err)
-		return false
-	}
-	s.srv.stats.submitted.Add(1)
-	cut := s.msg.headerCut || r.Message.Truncated()
-	if cut {
-		s.srv.stats.cut.Add(1)
-	}
-	log.Info("report taken", "report", id, "header_octets", len(r.Message.Header),
-		"body_octets", len(r.Message.Body), "cut", cut)
-	return true
 }

@@ -8,8 +8,9 @@ import (
 // ARF is the Abuse Reporting Format: a multipart/report of three parts, text,
 // feedback report and the original (RFC 5965 §2, RFC 6650 for unsolicited ones).
 var ARF = Format{
-	Name:  "arf",
-	write: writeARF,
+	Name:   "arf",
+	letter: "text",
+	write:  writeARF,
 }
 
 func writeARF(w io.Writer, d *draft) error {

@@ -15,8 +15,9 @@ import (
 // A Format writes one kind of complaint. The same draft gives the same octets
 // every time, so a repeated delivery is the same message.
 type Format struct {
-	Name  string
-	write func(w io.Writer, d *draft) error
+	Name   string
+	letter string // the template of what it says to people
+	write  func(w io.Writer, d *draft) error
 }
 
 // formats by name. A new one is a file with its Format and a line here.
@@ -117,19 +118,21 @@ func (w *Composer) Compose(out io.Writer, c *queue.Complaint) error {
 	return nil
 }
 
-// Text returns what a complaint says to people, with LF as line ends: the words that
-// a person wrote in place of the usual ones, or these. The complaint needs its
-// incidents with their reports.
+// Text returns the usual words of a complaint to people, whatever a person has
+// written in their place, with LF as line ends. The complaint needs its incidents
+// with their reports.
 func (w *Composer) Text(c *queue.Complaint) (string, error) {
-	name := "text"
-	switch c.Format {
-	case Plain.Name:
-		name = "letter"
-	case Withdrawal.Name:
-		name = "withdrawal"
+	f, ok := formats[c.Format]
+	if !ok || len(c.Incidents) == 0 {
+		return "", fmt.Errorf("complaint %d in the format %q has nothing to say", c.ID, c.Format)
 	}
-	text, err := w.draft(c).text(name)
-	return strings.ReplaceAll(string(text), "\r\n", "\n"), err
+	usual := *c
+	usual.Letter = ""
+	text, err := w.draft(&usual).text(f.letter)
+	if err != nil {
+		return "", fmt.Errorf("text of complaint %d: %w", c.ID, err)
+	}
+	return strings.ReplaceAll(string(text), "\r\n", "\n"), nil
 }
 
 // senderOf returns in whose name a complaint goes out: as it was approved.

@@ -12,8 +12,9 @@ import (
 // Plain is the letter that people write by hand: what came from where and when,
 // what is asked, then the header and the body as text. Many desks read nothing else.
 var Plain = Format{
-	Name:  "plain",
-	write: writePlain,
+	Name:   "plain",
+	letter: "letter",
+	write:  writePlain,
 }
 
 // maxShown is how much of a body stands in a letter, in octets: more nobody reads,

@@ -10,8 +10,9 @@ import (
 // Withdrawal is the word that a complaint was a mistake, to those who have it. It
 // encloses nothing. Nobody chooses it: taking a complaint back does.
 var Withdrawal = Format{
-	Name:  queue.FormatWithdrawal,
-	write: writeWithdrawal,
+	Name:   queue.FormatWithdrawal,
+	letter: "withdrawal",
+	write:  writeWithdrawal,
 }
 
 func writeWithdrawal(w io.Writer, d *draft) error {

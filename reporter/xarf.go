@@ -17,8 +17,9 @@ import (
 // third part is JSON with the original inside, in place of the original. Readers
 // of plain ARF ignore it, so it goes only to those who ask for it.
 var XARF = Format{
-	Name:  "xarf",
-	write: writeXARF,
+	Name:   "xarf",
+	letter: "text",
+	write:  writeXARF,
 }
 
 // maxEvidence is how much of an original one piece of evidence may be, in octets,

@@ -51,6 +51,15 @@ var clientFields = []struct {
 	{"X-PHP-Originating-Client", KindHTTP, lastAddress},
 }
 
+// ClientFields returns the names of the fields that tracing may take a client from.
+func ClientFields() []string {
+	names := make([]string, len(clientFields))
+	for i, c := range clientFields {
+		names[i] = c.field
+	}
+	return names
+}
+
 // testify notes a field that states an address.
 func (w *walk) testify(f headerField) {
 	switch lower(f.name[0]) {

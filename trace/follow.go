@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -14,7 +15,60 @@ import (
 // and the border is found from the provider's edge. Where the way in can't be
 // told from what a sender may have written, there is no border: the wrong one
 // would accuse a bystander.
+//
+// A session that was proven afterwards, by a seal, is believed like one of the
+// moment, but of the copy that it brought alone. A seal that proves nothing leaves
+// no border: somebody has had his hands on the message.
 func Follow(m *Message, o Options) Chain {
+	if why, ok := disproved(m, o); ok {
+		return unproven(m, why)
+	}
+	return follow(m, o)
+}
+
+// disproved returns why a session that was proven afterwards must not be believed
+// of this copy of the message, as a sign, or false.
+func disproved(m *Message, o Options) (Sign, bool) {
+	s := m.Session
+	switch {
+	case s == nil:
+		return Sign{}, false
+	case s.Disproved != "":
+		return Sign{0, SignBadSeal, "the seal is " + s.Disproved}, true
+	case s.Later == 0:
+		return Sign{}, false
+	}
+	// Somebody may have sent the message once more, seal and all: then the fields on
+	// top, ours, name a stranger who is not the session's client.
+	again := *m
+	again.Session = nil
+	c := follow(&again, o)
+	source := c.Source()
+	if source == nil || c.Border.Hop >= s.Later || source.IP == s.Client.Addr().Unmap().WithZone("") {
+		return Sign{}, false
+	}
+	return Sign{c.Border.Hop, SignResent, fmt.Sprintf("came in again from %s after %s had brought it: the seal is replayed, or that is a mail server of ours to name in trace.networks",
+		source.IP, s.Client.Addr())}, true
+}
+
+// unproven reads a message that nothing can be believed of: whoever made up a
+// seal made up the fields beside it.
+func unproven(m *Message, why Sign) Chain {
+	w := walk{providers: providers, line: readings.Get().(*reading)}
+	defer readings.Put(w.line)
+	bare := *m
+	bare.Session = nil
+	w.read(&bare)
+	if len(w.Hops) > 0 {
+		w.Hops[0].Reason = why.Text
+	}
+	w.distrust()
+	w.marks()
+	w.Signs = append(w.Signs, why)
+	return w.Chain
+}
+
+func follow(m *Message, o Options) Chain {
 	w := walk{options: o, providers: providers, line: readings.Get().(*reading)}
 	defer readings.Put(w.line)
 	for _, r := range o.Relays {
@@ -43,6 +97,7 @@ type walk struct {
 	notes      []note    // one for each hop
 	believed   int       // hops up to here, exclusive, are graded
 	relay      *provider // the last relay that was recognised
+	later      int       // fields of our own servers, above the session's, still to come
 }
 
 // read fills the hops and collects the fields that testify about them.
@@ -52,7 +107,7 @@ func (w *walk) read(m *Message) {
 	w.Hops, w.Signs = make([]Hop, 0, 1+strings.Count(header, "\nReceived:")), []Sign{}
 	w.Border.Hop, w.Origin.Hop = -1, -1
 	if m.Session != nil {
-		w.session = true
+		w.session, w.later = true, m.Session.Later
 		w.add(sessionHop(m.Session), note{statesNames: true})
 	}
 	for {
@@ -70,13 +125,19 @@ func (w *walk) read(m *Message) {
 }
 
 // received adds a hop. The session's own line, which some servers have written
-// already when a filter sees the message, is merged into hop 0.
+// already when a filter sees the message, is merged into hop 0. What stands above
+// it is our own way to the mailbox, and no hop of the sender's.
 func (w *walk) received(s *Session, h *Hop, n note) {
-	if s != nil && len(w.Hops) == 1 && w.Hops[0].Raw == "" && isSession(s, h) {
-		merge(&w.Hops[0], h)
-		return
+	above := w.later > 0
+	if above {
+		w.later--
 	}
-	w.add(h, n)
+	switch {
+	case s != nil && len(w.Hops) == 1 && w.Hops[0].Raw == "" && isSession(s, h):
+		merge(&w.Hops[0], h)
+	case !above:
+		w.add(h, n)
+	}
 }
 
 func (w *walk) add(h *Hop, n note) {

@@ -1,6 +1,29 @@
 package trace
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
+
+// HeaderField is one field of a header section.
+type HeaderField struct {
+	Name  string // as written
+	Value string // all behind the colon, with its folds, up to the line end
+}
+
+// HeaderFields yields the fields of a header section, topmost first. Lines that
+// begin no field and fold into none are skipped.
+func HeaderFields(header []byte) iter.Seq[HeaderField] {
+	return func(yield func(HeaderField) bool) {
+		for text := string(header); ; {
+			f, rest, ok := nextField(text)
+			if !ok || !yield(HeaderField{f.name, f.value}) {
+				return
+			}
+			text = rest
+		}
+	}
+}
 
 // headerField is one field of a header section, name as written, value folded.
 type headerField struct {

@@ -68,4 +68,10 @@ type Session struct {
 	Host        string    `json:"host,omitempty"` // our MTA's own name (macro j)
 	Daemon      string    `json:"daemon,omitempty"`
 	Time        time.Time `json:"time"` // when the message was received
+	// Later is how many Received fields at the top of the header were written after
+	// the session; 0 where the message is as the session brought it.
+	Later int `json:"later,omitempty"`
+	// Disproved says why the seal found on the message proves nothing; all else is
+	// empty then.
+	Disproved string `json:"disproved,omitempty"`
 }

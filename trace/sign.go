@@ -15,6 +15,8 @@ const (
 	SignHELOIsReceiver     = "helo-is-receiver"    // the peer greeted with the receiver's own name
 	SignBadAddress         = "bad-address"         // four numbers in the peer's place that are no address
 	SignClock              = "clock"               // minutes ahead of the field above it
+	SignBadSeal            = "bad-seal"            // nothing is believed: the seal was forged, altered, copied or is too old
+	SignResent             = "resent"              // nothing is believed: this copy came in after the one that was sealed
 )
 
 // A field much older than the one above it is the mark of a copied header, where

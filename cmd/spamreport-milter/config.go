@@ -37,6 +37,7 @@ type Config struct {
 	Database string // URL of a shared queue; empty for a file in StateDir
 	Keep     queue.Retention
 	Milter   milter.Config
+	Socket   milter.Socket
 	Trace    trace.Options
 	Contact  contact.Config
 	DNS      resolver.Config
@@ -53,8 +54,12 @@ func defaultSettings() settings {
 		Queue:    queueSettings{KeepMail: 90, KeepAnswers: 180, KeepComplaints: 730, KeepEvents: 1825},
 		Milter: milterSettings{
 			Listen:      []string{"inet:127.0.0.1:8896"},
+			SocketMode:  "0660",
 			BodyLimit:   1 << 20,
 			MaxSessions: 1000,
+			Memory:      64 << 20,
+			SealRotate:  7,
+			Reports:     reportsSettings{PerHour: 60, MaxSize: 30 << 20},
 		},
 		Reporter: reporterSettings{Smarthost: "127.0.0.1:25", Format: reporter.ARF.Name, Language: "en", Evidence: "redacted",
 			Approve: string(reporter.ApproveManual), MaxAge: 48, ContactInterval: 24, ContactCap: 10, NetworkCap: 10, HourCap: 100},
@@ -148,11 +153,8 @@ func (s *settings) config() (*Config, []error) {
 		Listen:   s.Milter.Listen,
 		Database: f.database(s.Queue.Database),
 		Keep:     f.retention(s.Queue),
-		Milter: milter.Config{
-			Rules:       f.rules(s.Milter.Tag),
-			BodyLimit:   s.Milter.BodyLimit,
-			MaxSessions: s.Milter.MaxSessions,
-		},
+		Milter:   f.milter(s.Milter),
+		Socket:   f.socket(s.Milter),
 		Trace: trace.Options{
 			Networks: f.networks("trace.networks", s.Trace.Networks),
 			Hosts:    f.hosts(s.Trace.Hosts),
@@ -167,8 +169,8 @@ func (s *settings) config() (*Config, []error) {
 	for _, rule := range c.Milter.Rules { // what a filter wrote goes to nobody
 		c.Reporter.Strip = append(c.Reporter.Strip, rule.Field)
 	}
+	c.Milter.Inside = append(milter.Nearby(), c.Trace.Networks...)
 	f.logLevel(s.LogLevel)
-	f.limits(s.Milter)
 	return c, f
 }
 
@@ -202,38 +204,6 @@ func (f *faults) logLevel(level string) {
 	if _, ok := logLevels[level]; !ok {
 		f.add("log_level: %q is none of debug, info, warn, error", level)
 	}
-}
-
-func (f *faults) limits(m milterSettings) {
-	if m.BodyLimit < 0 {
-		f.add("milter.body_limit: %d is less than nothing", m.BodyLimit)
-	}
-	if m.MaxSessions < 1 {
-		f.add("milter.max_sessions: %d leaves no connection to the MTA", m.MaxSessions)
-	}
-	for _, spec := range m.Listen {
-		if _, _, err := milter.ParseSpec(spec); err != nil {
-			f.add("milter.listen: %w", err)
-		}
-	}
-	if len(m.Listen) == 0 {
-		f.add("milter.listen: at least one address is needed")
-	}
-}
-
-func (f *faults) rules(tags []tagSettings) []milter.Rule {
-	if tags == nil {
-		return milter.DefaultRules()
-	}
-	rules := make([]milter.Rule, 0, len(tags))
-	for i, t := range tags {
-		r := milter.Rule{Field: t.Field, Value: t.Value, Level: t.Level, Score: t.Score}
-		if err := r.Check(); err != nil {
-			f.add("milter.tag %d: %w", i+1, err)
-		}
-		rules = append(rules, r)
-	}
-	return rules
 }
 
 func (f *faults) networks(key string, list []string) []netip.Prefix {

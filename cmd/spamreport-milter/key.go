@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 )
 
 // minKey is how long the secret must be, in octets.
@@ -22,12 +21,9 @@ func (c *Config) keyFile() string {
 	return filepath.Join(c.StateDir, "key")
 }
 
-// key reads the secret, which is made at the first use. Who changes it makes new tokens for old mailboxes, and
+// key reads the secret. Who changes it makes new tokens for old mailboxes, and
 // answers to complaints that are out already are not recognised any more.
 func (c *Config) key() ([]byte, error) {
-	if err := c.makeKey(); err != nil {
-		return nil, err
-	}
 	key, err := os.ReadFile(c.keyFile())
 	if err != nil {
 		return nil, fmt.Errorf("read the key: %w", err)
@@ -38,9 +34,8 @@ func (c *Config) key() ([]byte, error) {
 	return key, nil
 }
 
-// makeKey writes a secret where there is none. It is whole before it has its name,
-// and of two programs that start together the first one's stays. It belongs to whom
-// the directory belongs to: a command that root calls must not lock the daemon out.
+// makeKey writes a secret at the first start. It is whole before it has its name,
+// and of two daemons that start together the first one's stays.
 func (c *Config) makeKey() error {
 	if c.KeyFile != "" {
 		return nil
@@ -57,10 +52,6 @@ func (c *Config) makeKey() error {
 	}
 	defer os.Remove(f.Name())
 	_, err = f.WriteString(rand.Text() + rand.Text() + "\n")
-	if info, serr := os.Stat(c.StateDir); serr == nil && os.Geteuid() == 0 {
-		owner := info.Sys().(*syscall.Stat_t)
-		err = errors.Join(err, f.Chown(int(owner.Uid), int(owner.Gid)))
-	}
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
 		err = os.Link(f.Name(), c.keyFile())
 	}

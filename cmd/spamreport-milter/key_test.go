@@ -16,7 +16,10 @@ func TestKey(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range keys {
 		wg.Go(func() {
-			var err error
+			err := c.makeKey()
+			if err != nil {
+				t.Error(err)
+			}
 			if keys[i], err = c.key(); err != nil {
 				t.Error(err)
 			}
@@ -44,6 +47,9 @@ func TestKey(t *testing.T) {
 		t.Errorf("a short key: %v", err)
 	}
 	c.KeyFile = short + ".missing"
+	if err := c.makeKey(); err != nil {
+		t.Error(err)
+	}
 	if _, err := c.key(); err == nil {
 		t.Error("a named key that is missing was made")
 	}

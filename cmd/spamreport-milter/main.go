@@ -38,6 +38,7 @@ type Env struct {
 	Stderr  io.Writer
 	Args    []string // the command line, to name the next one
 	Config  *Config
+	Reload  func() (*Config, error) // reads the configuration again
 	Log     *slog.Logger
 }
 
@@ -64,15 +65,19 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err != nil {
 		return complain(stderr, &exitError{exUsage, fmt.Errorf("%w (see spamreport-milter --help)", err)})
 	}
-	config, err := loadConfig(cli.ConfigFile)
+	load := func() (*Config, error) {
+		config, err := loadConfig(cli.ConfigFile)
+		if err == nil && cli.StateDir != "" {
+			config.StateDir = cli.StateDir
+		}
+		return config, err
+	}
+	config, err := load()
 	if err != nil {
 		return complain(stderr, &exitError{exConfig, err})
 	}
-	if cli.StateDir != "" {
-		config.StateDir = cli.StateDir
-	}
 	env := &Env{
-		Context: ctx, Stdin: stdin, Stdout: stdout, Stderr: stderr, Args: args, Config: config,
+		Context: ctx, Stdin: stdin, Stdout: stdout, Stderr: stderr, Args: args, Config: config, Reload: load,
 		Log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: logLevels[config.LogLevel]})),
 	}
 	return complain(stderr, command.Run(env))

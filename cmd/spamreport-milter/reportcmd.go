@@ -32,6 +32,7 @@ daemon traces it and files the complaint.
 With --reply they are answers to complaints instead, which is only needed where they do
 not come through the milter: the mark in the address they came to says to which.
 
+A seal that our own milter has put on a message proves who brought it; see docs/seal.md.
 A file that begins with a "From " line is an mbox, any other is one message. A file that
 is no message is named on standard error and the others are taken; the exit status is
 then 65, 66 for one that cannot be read, or 75 for one that the queue did not take.`
@@ -39,11 +40,11 @@ then 65, 66 for one that cannot be read, or 75 for one that the queue did not ta
 
 // learn takes answers to complaints.
 func (c *ReportCmd) learn(e *Env, store *queue.Store) error {
-	w, err := composer(e)
+	w, err := composerOf(e)
 	if err != nil {
 		return err
 	}
-	learner := &reporter.Learner{Composer: &w, Memory: store, Log: e.Log}
+	learner := &reporter.Learner{Composer: w, Memory: store, Log: e.Log}
 	in := messages{limit: e.Config.Milter.BodyLimit, stdin: e.Stdin, stderr: e.Stderr}
 	in.each = func(file string, m *trace.Message) error {
 		to, ok := learner.Recipient(m)
@@ -71,10 +72,18 @@ func (c *ReportCmd) Run(e *Env) error {
 	if c.Reply {
 		return c.learn(e, store)
 	}
+	keys, err := openSeal(e.Config)
+	if err != nil {
+		return &exitError{exUnavailable, err}
+	}
 	in := messages{limit: e.Config.Milter.BodyLimit, stdin: e.Stdin, stderr: e.Stderr}
 	in.each = func(file string, m *trace.Message) error {
+		reason := c.Reason
+		if keys != nil {
+			reason = join(reason, keys.Prove(m, time.Now()))
+		}
 		id, err := store.Submit(e.Context, queue.Report{
-			Received: time.Now(), Cause: queue.CauseHand, Reporter: actor(), Reason: c.Reason, Message: *m,
+			Received: time.Now(), Cause: queue.CauseHand, Reporter: actor(), Reason: reason, Message: *m,
 		})
 		if err != nil {
 			in.fault(exTempFail, fmt.Errorf("%s: %w", file, err))
@@ -84,6 +93,14 @@ func (c *ReportCmd) Run(e *Env) error {
 		return nil
 	}
 	return errors.Join(in.read(e.Context, c.Paths), in.failed("taken"))
+}
+
+// join puts two remarks into one sentence.
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
 }
 
 // openQueue opens the store that the daemon made.

@@ -30,6 +30,7 @@ func seed(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	ts.Check((&Config{StateDir: ts.Getenv("STATE_DIRECTORY")}).makeKey())
 	store, err := openAsDaemon(ctx, cmp.Or(ts.Getenv("DATABASE"), filepath.Join(ts.Getenv("STATE_DIRECTORY"), queueFile)))
 	ts.Check(err)
 	defer func() { ts.Check(store.Close()) }()

@@ -25,7 +25,7 @@ const drainTime = 30 * time.Second
 
 // ServeCmd runs the daemon.
 type ServeCmd struct {
-	Listen []string `name:"listen" sep:"none" placeholder:"SPEC" help:"Where the MTA connects, in place of milter.listen: inet:HOST:PORT, inet6:HOST:PORT or unix:PATH. Can be repeated."`
+	Listen []string `name:"listen" sep:"none" placeholder:"SPEC" help:"Where the MTA connects, in place of milter.listen: inet:HOST:PORT, inet6:HOST:PORT, unix:PATH or systemd:NAME. Can be repeated."`
 }
 
 // Help is shown by `serve --help`.
@@ -33,6 +33,7 @@ func (*ServeCmd) Help() string {
 	return `Without any configuration the milter listens on inet:127.0.0.1:8896, the queue is in
 the state directory, and every complaint waits for a person. Logs go to standard error,
 one event a line. SIGTERM lets mail under way finish and then ends with status 0.
+SIGHUP reads [milter] of the configuration again, without ending a session.
 
 Messages are recorded when a filter before us has tagged them; see "config show" for
 the tag rules and contrib/postfix/README.md for where to stand.`
@@ -44,6 +45,7 @@ type daemon struct {
 	milter   *milter.Server
 	contacts *contact.Finder
 	reporter *reporter.Reporter
+	learner  *reporter.Learner
 }
 
 // Run starts the parts and waits for the end. Then all stop at once: each finishes
@@ -55,7 +57,7 @@ func (c *ServeCmd) Run(e *Env) error {
 		return err
 	}
 	defer d.store.Close()
-	listeners, err := listen(specs(c.Listen, e.Config.Listen))
+	listeners, err := listen(e.Config.Socket, specs(c.Listen, e.Config.Listen))
 	if err != nil {
 		return err
 	}
@@ -64,33 +66,43 @@ func (c *ServeCmd) Run(e *Env) error {
 }
 
 func newDaemon(e *Env) (*daemon, error) {
-	config := e.Config
-	store, err := queue.Open(e.Context, config.queue(),
-		queue.Options{Daemon: true, Host: config.Reporter.Sender.Host, Log: e.Log})
+	store, err := queue.Open(e.Context, e.Config.queue(),
+		queue.Options{Daemon: true, Host: e.Config.Reporter.Sender.Host, Log: e.Log})
 	if err != nil {
 		return nil, &exitError{exUnavailable, err}
 	}
-	contacts, err := newContacts(e, store)
+	d := &daemon{store: store}
+	if err := d.equip(e); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return d, nil
+}
+
+// equip makes the parts that work with the store.
+func (d *daemon) equip(e *Env) (err error) {
+	if d.contacts, err = newContacts(e, d.store); err != nil {
+		return &exitError{exConfig, err}
+	}
+	if err := e.Config.makeKey(); err != nil {
+		return &exitError{exUnavailable, err}
+	}
+	composer, err := composerOf(e)
 	if err != nil {
-		store.Close()
-		return nil, &exitError{exConfig, err}
+		return err
 	}
-	rc := config.Reporter
-	rc.Log = e.Log
-	if rc.Key, err = config.key(); err != nil {
-		store.Close()
-		return nil, &exitError{exConfig, err}
-	}
+	rc := e.Config.Reporter
+	rc.Log, rc.Composer = e.Log, *composer
 	rc.Trace.Networks = append(ownAddresses(), rc.Trace.Networks...)
-	mc := config.Milter
-	mc.Submitter, mc.Log = store, e.Log
-	mc.MaxSessions = withinFiles(e, mc.MaxSessions)
-	m, err := milter.New(mc)
+	d.reporter = reporter.New(rc, d.store, d.contacts)
+	d.learner = &reporter.Learner{Composer: composer, Memory: d.store, Log: e.Log}
+	mc, err := d.milterConfig(e, e.Config)
 	if err != nil {
-		store.Close()
-		return nil, &exitError{exConfig, err}
+		return &exitError{exUnavailable, err}
 	}
-	return &daemon{store: store, milter: m, contacts: contacts, reporter: reporter.New(rc, store, contacts)}, nil
+	if d.milter, err = milter.New(mc); err != nil {
+		return &exitError{exConfig, err}
+	}
+	return nil
 }
 
 // otherFiles is how many files we have open besides the MTA's connections: the
@@ -98,13 +110,14 @@ func newDaemon(e *Env) (*daemon, error) {
 const otherFiles = 128
 
 // withinFiles lowers the number of sessions to what the limit of open files
-// allows: with the connections above it the MTA would wait for nobody.
+// allows: with the connections above it the MTA would wait for nobody. A session
+// may have a large body in a file.
 func withinFiles(e *Env, sessions int) int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return sessions
 	}
-	room := max(1, int(min(limit.Cur, math.MaxInt32))-otherFiles)
+	room := max(1, (int(min(limit.Cur, math.MaxInt32))-otherFiles)/2)
 	if sessions <= room {
 		return sessions
 	}
@@ -144,6 +157,7 @@ func (d *daemon) serve(e *Env, listeners []net.Listener) error {
 		})
 	}
 	wg.Go(func() { d.reporter.Run(ctx) })
+	wg.Go(func() { d.reloads(ctx, e) })
 	wg.Go(func() { d.contacts.Refresh(ctx) })
 	wg.Go(func() { d.store.Keep(ctx, e.Config.Keep) })
 	<-ctx.Done()
@@ -168,17 +182,17 @@ func specs(flag, config []string) []string {
 	return config
 }
 
-func listen(specs []string) ([]net.Listener, error) {
+func listen(socket milter.Socket, specs []string) ([]net.Listener, error) {
 	var all []net.Listener
 	for _, s := range specs {
-		l, err := milter.Listen(s)
+		more, err := socket.Listen(s)
 		if err != nil {
 			for _, l := range all {
 				l.Close()
 			}
-			return nil, &exitError{exUnavailable, fmt.Errorf("listen on %s: %w", s, err)}
+			return nil, &exitError{exUnavailable, err}
 		}
-		all = append(all, l)
+		all = append(all, more...)
 	}
 	return all, nil
 }

@@ -24,10 +24,29 @@ type queueSettings struct {
 }
 
 type milterSettings struct {
-	Listen      []string      `toml:"listen" means:"where the MTA connects: inet:HOST:PORT, inet6:HOST:PORT or unix:PATH"`
-	BodyLimit   int64         `toml:"body_limit" unit:"bytes" means:"how much of a tagged message's body is kept; the rest is cut and the complaint says so"`
-	MaxSessions int           `toml:"max_sessions" means:"connections of the MTA at once; above it mail passes unexamined"`
-	Tag         []tagSettings `toml:"tag" means:"tag rules: which header fields of the filter before us say spam" absent:"those of SpamAssassin, amavis and rspamd, shown here"`
+	Listen      []string        `toml:"listen" means:"where the MTA connects: inet:HOST:PORT, inet6:HOST:PORT, either as inet+tls or inet6+tls, unix:PATH, or systemd:NAME for sockets of a .socket unit"`
+	SocketMode  string          `toml:"socket_mode" means:"mode of a unix socket, in octal"`
+	SocketUser  string          `toml:"socket_user" means:"who owns a unix socket" absent:"the user that the daemon runs as"`
+	SocketGroup string          `toml:"socket_group" means:"group of a unix socket, which the MTA's user is in" absent:"the group that the daemon runs as"`
+	TLSCert     string          `toml:"tls_cert" means:"PEM file with the certificate for inet+tls" absent:"no TLS"`
+	TLSKey      string          `toml:"tls_key" means:"PEM file with its key" absent:"no TLS"`
+	BodyLimit   int64           `toml:"body_limit" unit:"bytes" means:"how much of a reported message's body is kept; the rest is cut and the complaint says so"`
+	MaxSessions int             `toml:"max_sessions" means:"connections of the MTA at once; above it mail passes unexamined"`
+	Memory      int64           `toml:"memory" unit:"bytes" means:"what all sessions together keep in memory of messages; above it bodies go to files, and then mail passes unexamined"`
+	SpoolDir    string          `toml:"spool_dir" means:"directory for these files" absent:"the system's for temporary files"`
+	Seal        bool            `toml:"seal" means:"write into mail from outside, under a key, who brought it, so that a user's report proves it"`
+	SealKeys    string          `toml:"seal_keys" means:"file with the keys of the seal, which several hosts can share" absent:"seal.keys in the state directory"`
+	SealRotate  int             `toml:"seal_rotate" unit:"days" means:"age at which a key of the seal is replaced; 0 leaves that to you"`
+	Reports     reportsSettings `toml:"reports" means:"users' reports: addresses to which they forward spam as an attachment"`
+	Tag         []tagSettings   `toml:"tag" means:"tag rules: which header fields of the filter before us say spam" absent:"those of SpamAssassin, amavis and rspamd, shown here"`
+}
+
+type reportsSettings struct {
+	Addresses []string `toml:"addresses" means:"addresses that take reports, which the MTA must know; empty for none"`
+	Networks  []string `toml:"networks" means:"clients that may report without having logged in: webmail, sieve scripts, feedback loops"`
+	PerHour   int      `toml:"per_hour" means:"messages that one user may report in an hour"`
+	MaxSize   int64    `toml:"max_size" unit:"bytes" means:"largest message taken there"`
+	Deliver   bool     `toml:"deliver" means:"have the MTA deliver the message to the address as well"`
 }
 
 type tagSettings struct {
@@ -92,7 +111,7 @@ type reporterSettings struct {
 	Language      string `toml:"language" means:"language of the letters: de, en, or one that templates adds"`
 	Signature     string `toml:"signature" means:"what stands below every letter" absent:"nothing"`
 	Evidence      string `toml:"evidence" means:"how the reported message is shown: redacted (tokens stand for its recipients), or full to the operator of the source's network and redacted to all others"`
-	KeyFile       string `toml:"key_file" means:"file with a secret of 32 octets or more, which tokens are made with; hosts that share a queue share it" absent:"key in state_dir, made at the first use"`
+	KeyFile       string `toml:"key_file" means:"file with a secret of 32 octets or more, which tokens are made with; hosts that share a queue share it" absent:"key in state_dir, made at the first start"`
 	Templates     string `toml:"templates" means:"directory of letters of your own, LANGUAGE/text.tmpl, letter.tmpl and withdrawal.tmpl, in place of those built in" absent:"those built in"`
 
 	Approve         string `toml:"approve" means:"whose word lets complaints out: manual (a person, each time), judged (users' and traps' reports by themselves) or all (filters' verdicts too, which RFC 6650 advises against)"`

@@ -447,7 +447,7 @@ func startMilter(t *testing.T) (srv *milter.Server, got reports, socket string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := milter.Listen("inet:127.0.0.1:0")
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,10 +48,18 @@ func (p *Postfix) layOut(o Options) error {
 			return err
 		}
 	}
-	if err := p.write("master.cf", strings.ReplaceAll(masterCF, "@ADDR@", p.Addr)); err != nil {
+	if err := p.write("master.cf", p.masterCF(o)); err != nil {
 		return err
 	}
 	return p.write("main.cf", p.mainCF(o))
+}
+
+func (p *Postfix) masterCF(o Options) string {
+	text := strings.ReplaceAll(masterCF, "@ADDR@", p.Addr)
+	if _, port, err := net.SplitHostPort(p.Addr); o.IPv6 && err == nil {
+		text += "[::1]:" + port + "  inet  n       -      n      -      100     smtpd\n"
+	}
+	return text
 }
 
 func (p *Postfix) path(name string) string { return filepath.Join(p.base, name) }
@@ -99,6 +107,9 @@ func (p *Postfix) mainCF(o Options) string {
 		s["smtpd_milters"] = strings.Join(o.Milters, ", ")
 		s["milter_default_action"] = "accept"
 		s["milter_protocol"] = "6"
+	}
+	if o.IPv6 {
+		s["inet_protocols"], s["inet_interfaces"] = "all", "127.0.0.1, [::1]"
 	}
 	if o.TLS {
 		s["smtpd_tls_security_level"] = "may"

@@ -13,7 +13,12 @@ type TB interface {
 // Need ends the test where no scratch Postfix can run.
 func Need(t TB) {
 	t.Helper()
-	if err := Available(); err != nil {
+	need(t, Available())
+}
+
+func need(t TB, err error) {
+	t.Helper()
+	if err != nil {
 		Missing(t, err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package testmta runs a real Postfix in a scratch directory, on a free
-// loopback port, without touching the one that the system may run. It serves
+// Package testmta runs a real Postfix or Sendmail in a scratch directory, on a
+// free loopback port, without touching the one that the system may run. It serves
 // the end-to-end tests and the demonstration.
 package testmta
 
@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -15,18 +16,21 @@ import (
 	"time"
 )
 
-// ErrUnavailable means that this machine or this user can't run a scratch
-// Postfix; the wrapping error says what is missing.
-var ErrUnavailable = errors.New("scratch Postfix not possible here")
+// ErrUnavailable means that this machine or this user can't run a scratch MTA;
+// the wrapping error says what is missing.
+var ErrUnavailable = errors.New("scratch MTA not possible here")
 
-// Options says what the scratch Postfix is to be like. The zero value takes
-// mail for example.org from anywhere, but none for refused@example.org, and
-// discards it.
+// Options says what the scratch MTA is to be like. The zero value takes mail for
+// example.org from anywhere, but none for refused@example.org, and discards it;
+// Sendmail keeps it in its queue.
 type Options struct {
-	Milters []string          // smtpd_milters in this order, "inet:127.0.0.1:8896"
-	Relay   string            // HOST:PORT that gets all mail; empty for discard
-	MainCF  map[string]string // further settings of main.cf, or other values
-	TLS     bool              // offer STARTTLS with a certificate of its own making
+	Relay string // HOST:PORT that gets all mail; empty for discard
+	TLS   bool   // offer STARTTLS with a certificate of its own making
+	IPv6  bool   // listen on ::1 as well, at the same port
+
+	Milters []string          // Postfix's smtpd_milters in this order, "inet:127.0.0.1:8896"
+	MainCF  map[string]string // further settings of Postfix's main.cf, or other values
+	MC      string            // further lines of sendmail.mc, its milters among them
 }
 
 // Postfix is one running instance. XCLIENT is open to all, so that a
@@ -189,7 +193,7 @@ func greets(ctx context.Context, addr string) bool {
 		return false
 	}
 	greeting := make([]byte, 4)
-	if _, err := conn.Read(greeting); err != nil || string(greeting) != "220 " {
+	if _, err := io.ReadFull(conn, greeting); err != nil || string(greeting) != "220 " {
 		return false
 	}
 	_, err = conn.Write([]byte("QUIT\r\n"))
