@@ -35,6 +35,7 @@ type host struct {
 	desk     *testnet.SMTP
 	postfix  *testmta.Postfix
 	daemon   *exec.Cmd
+	milter   string // where the daemon listens, as in main.cf
 	log      bytes.Buffer
 }
 
@@ -91,6 +92,7 @@ func (h *host) serve() {
 	if at == "" {
 		h.t.Fatal("the daemon did not say where it listens")
 	}
+	h.milter = at
 	h.must(h.postfix.Set(h.t.Context(), map[string]string{"smtpd_milters": at, "milter_default_action": "accept"}))
 }
 
