@@ -58,9 +58,12 @@ func (s *shown) text(t string) string {
 }
 
 // full reports whether all addressees of a complaint answer for the source's network
-// themselves, by the word of a registry.
+// themselves, by the word of a registry. A trap is shown to nobody: known, it is none.
 func (e *Evidence) full(c *queue.Complaint) bool {
 	var answer contact.Answer
+	if c.Incidents[0].Report.Cause == queue.CauseTrap {
+		return false
+	}
 	if !e.Full || len(c.To) == 0 || c.Party != sourceNetwork || json.Unmarshal(c.Contact, &answer) != nil {
 		return false
 	}

@@ -41,6 +41,8 @@ var (
 func TestEvidenceTiers(t *testing.T) {
 	edited := addressed(network)
 	edited.To = []string{"friend@elsewhere.test"}
+	trap := addressed(network)
+	trap.Incidents[0].Report.Cause = queue.CauseTrap
 	party := addressed(network)
 	party.Party = "authenticated domain"
 	for _, c := range []struct {
@@ -56,6 +58,7 @@ func TestEvidenceTiers(t *testing.T) {
 		{"nobody yet", true, addressed(), false},
 		{"a person's choice", true, edited, false},
 		{"another party", true, party, false},
+		{"a trap", true, trap, false},
 	} {
 		for _, format := range reporter.Formats() {
 			t.Run(c.name+" "+format, func(t *testing.T) {
