@@ -108,7 +108,9 @@ func (s *Sendmail) mc(o Options) string {
 		{"confDOMAIN_NAME", "mx.example.org"},
 		{"QUEUE_DIR", s.path("queue")}, {"confPID_FILE", s.path("pid")}, {"STATUS_FILE", s.path("statistics")},
 		{"ALIAS_FILE", ""}, {"confTRUSTED_USER", "root"}, {"confDEF_USER_ID", "nobody:nogroup"},
-		{"confTO_IDENT", "0"}, {"confREFUSE_LA", "0"}, {"confQUEUE_LA", "0"}, {"confCONNECTION_RATE_THROTTLE", "0"},
+		{"confTO_IDENT", "0"}, {"confCONNECTION_RATE_THROTTLE", "0"},
+		// However busy the machine is, mail is taken and delivered.
+		{"confREFUSE_LA", "1000"}, {"confQUEUE_LA", "1000"},
 		{"confDELIVERY_MODE", "q"}, {"confDONT_BLAME_SENDMAIL", "TrustStickyBit"}, // for what is below /tmp
 	}
 	if relayHost, relayPort, err := net.SplitHostPort(o.Relay); o.Relay != "" && err == nil {
