@@ -60,7 +60,7 @@ func defaultSettings() settings {
 			MaxSessions: 1000,
 			Memory:      64 << 20,
 			SealRotate:  7,
-			Reports:     reportsSettings{PerHour: 60, MaxSize: 30 << 20},
+			Reports:     reportsSettings{PerHour: 60, MaxSize: 20 << 20},
 		},
 		Reporter: reporterSettings{Smarthost: "127.0.0.1:25"},
 	}

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"reflect"
-	"syscall"
 	"time"
 
 	"spamreport-milter/milter"
@@ -45,16 +42,16 @@ func rotateSeal(c *Config) error {
 
 // milterConfig is the milter's part of the configuration with the parts of this
 // process that it works with.
-func milterConfig(e *Env, c *Config, store *queue.Store) (milter.Config, error) {
+func milterConfig(e *Env, c *Config, store *queue.Store) (milter.Config, *seal.Keys, error) {
 	mc := c.Milter
 	mc.Submitter, mc.Log = store, e.Log
 	mc.MaxSessions = withinFiles(e, mc.MaxSessions)
 	if err := rotateSeal(c); err != nil {
-		return mc, err
+		return mc, nil, err
 	}
 	keys, err := openSeal(c)
 	if err != nil {
-		return mc, err
+		return mc, nil, err
 	}
 	if c.settings.Milter.Seal {
 		mc.Seal = keys
@@ -62,7 +59,7 @@ func milterConfig(e *Env, c *Config, store *queue.Store) (milter.Config, error) 
 	if mc.Reports != nil {
 		mc.Reports.Seal = keys
 	}
-	return mc, nil
+	return mc, keys, nil
 }
 
 // keysEvery is how often keys of the seal are looked after: another host that
@@ -72,9 +69,6 @@ const keysEvery = 10 * time.Minute
 // reloads puts the milter's keys of the configuration in force again on SIGHUP,
 // and turns the keys of the seal.
 func (d *daemon) reloads(ctx context.Context, e *Env) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	tick := time.NewTicker(keysEvery)
 	defer tick.Stop()
 	now := e.Config
@@ -82,7 +76,7 @@ func (d *daemon) reloads(ctx context.Context, e *Env) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-hup:
+		case <-d.hup:
 			fresh, err := e.Reload()
 			if err != nil {
 				e.Log.Error("configuration not read again, the one before stays in force", "err", err)
@@ -90,8 +84,8 @@ func (d *daemon) reloads(ctx context.Context, e *Env) {
 			}
 			now = d.reload(e, now, fresh)
 		case <-tick.C:
-			if now.settings.Milter.Seal {
-				d.reload(e, now, now)
+			if err := d.turnKeys(now); err != nil {
+				e.Log.Error("keys of the seal not looked after", "err", err)
 			}
 		}
 	}
@@ -99,7 +93,7 @@ func (d *daemon) reloads(ctx context.Context, e *Env) {
 
 // reload returns the configuration that is in force afterwards.
 func (d *daemon) reload(e *Env, before, fresh *Config) *Config {
-	mc, err := milterConfig(e, fresh, d.store)
+	mc, keys, err := milterConfig(e, fresh, d.store)
 	if err == nil {
 		err = d.milter.Reload(mc)
 	}
@@ -107,10 +101,20 @@ func (d *daemon) reload(e *Env, before, fresh *Config) *Config {
 		e.Log.Error("configuration not read again, the one before stays in force", "err", err)
 		return before
 	}
-	if fresh != before {
-		e.Log.Info("configuration read again", "file", fresh.File, "restart_needed", needsRestart(before, fresh))
-	}
+	d.seal = keys
+	e.Log.Info("configuration read again", "file", fresh.File, "restart_needed", needsRestart(before, fresh))
 	return fresh
+}
+
+// turnKeys makes a new key where one is due, and takes those that others have made.
+func (d *daemon) turnKeys(c *Config) error {
+	if d.seal == nil {
+		return nil
+	}
+	if err := rotateSeal(c); err != nil {
+		return err
+	}
+	return d.seal.Reload()
 }
 
 // needsRestart names the tables whose changes only a restart puts in force: all
