@@ -2,6 +2,7 @@ package milter_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"net"
 	"net/netip"
@@ -217,4 +218,29 @@ func dialSMTPFrom(t *testing.T, from, addr string) *smtpClient {
 	c := &smtpClient{t: t, Conn: textproto.NewConn(conn), net: conn}
 	c.expect(220)
 	return c
+}
+
+// A user of Sendmail logs in, and what he forwards is his report.
+func TestSendmailUserReports(t *testing.T) {
+	t.Parallel()
+	s := serve(t, milter.Config{Reports: reportsTo(milter.Reports{})})
+	m := sendmailServer(t, setup{milters: []string{s.addr}, options: testmta.Options{Auth: true}})
+	c := dialSMTP(t, m.addr)
+	c.cmd(250, "EHLO laptop")
+	c.cmd(250, "MAIL FROM:<fred@example.org>")
+	c.cmd(550, "RCPT TO:<report@example.org>")
+	c.cmd(250, "RSET")
+	c.cmd(235, "AUTH PLAIN %s", base64.StdEncoding.EncodeToString([]byte("\x00fred@mx.example.org\x00secret")))
+	c.spam()
+	if got := s.only(t).Message.Session; got.AuthUser != "fred@mx.example.org" || got.AuthType != "PLAIN" {
+		t.Errorf("session %+v", got)
+	}
+	s.take()
+	msg := "From: fred@example.org\r\nTo: report@example.org\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n" + original + "\r\n--b--\r\n"
+	if code, text := c.data("fred@example.org", "report@example.org", []byte(msg)); code != 250 {
+		t.Fatalf("%d %s", code, text)
+	}
+	if got := s.only(t); got.Reporter != "fred@mx.example.org" || string(got.Message.Header)+"\r\n"+string(got.Message.Body) != original {
+		t.Errorf("%s: %q", got.Reporter, got.Message.Header)
+	}
 }
