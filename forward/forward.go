@@ -182,7 +182,7 @@ func (w *walk) entity(p part, usual string, depth int) error {
 		return w.take(p, false)
 	case kind == "text/rfc822-headers" || kind == "message/rfc822-headers":
 		return w.take(p, true)
-	case depth > 0 && isFile(p, params):
+	case isFile(p, params):
 		return w.take(p, false)
 	}
 	return nil

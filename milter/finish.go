@@ -40,7 +40,7 @@ func (s *session) record(ctx context.Context) gomilter.Response {
 	m := s.msg
 	times := int64(1)
 	if len(m.reports) > 0 {
-		times = 2 // what is attached may have to be decoded
+		times = 3 // it has to be taken out of the message, and is read once more
 	}
 	body, err := m.body.octets(ctx, times)
 	if m.starved || err != nil {

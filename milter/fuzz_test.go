@@ -207,7 +207,7 @@ func FuzzOwnAddresses(f *testing.F) {
 
 	d := &desks{}
 	s := newStage(f, milter.Config{Memory: 250_000, HeaderLimit: 90_000, BodyLimit: 1000, Seal: newKeys(f), Replies: d,
-		Reports: &milter.Reports{Addresses: []string{"report@example.org"}, PerHour: 1 << 30, MaxSize: 60_000}})
+		Reports: &milter.Reports{Addresses: []string{"report@example.org"}, PerHour: 1 << 30, MaxSize: 45_000}})
 	f.Fuzz(func(t *testing.T, offer uint32, frames []byte) {
 		d.got = nil
 		answers, reports := s.run(t, offer, frames)

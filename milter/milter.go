@@ -133,7 +133,7 @@ func (c *Config) check() error {
 func (c *Config) largest() int64 {
 	body := c.BodyLimit
 	if c.Reports != nil {
-		body = max(body, 2*c.Reports.MaxSize)
+		body = max(body, 3*c.Reports.MaxSize)
 	}
 	return int64(c.HeaderLimit)*5/4 + body
 }

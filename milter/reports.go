@@ -29,7 +29,8 @@ type Reports struct {
 	Networks []netip.Prefix
 	// PerHour is how many messages one user may report in an hour; 60.
 	PerHour int
-	// MaxSize is how large a message to these addresses may be, in octets; 30 MiB.
+	// MaxSize is how large a message to these addresses may be, in octets; 20 MiB. Three times
+	// that must fit in Memory.
 	MaxSize int64
 	// Deliver lets the MTA deliver the message as well. Otherwise it has done its
 	// work, and only its other recipients get it.
@@ -48,7 +49,7 @@ func (r *Reports) setDefaults() {
 		r.PerHour = 60
 	}
 	if r.MaxSize == 0 {
-		r.MaxSize = 30 << 20
+		r.MaxSize = 20 << 20
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	gomilter "github.com/emersion/go-milter"
+
 	"spamreport-milter/milter"
 	"spamreport-milter/seal"
 	"spamreport-milter/trace"
@@ -217,4 +219,24 @@ func TestNoSealNoPrice(t *testing.T) {
 	m.envelope(fake, strangerMacros("192.0.2.1")...)
 	m.header(fake, "QID")
 	m.want('a')
+}
+
+// A client on a unix socket has no address: it is no stranger, and its mail is
+// recorded like any.
+func TestUnixSocketClient(t *testing.T) {
+	s := serve(t, milter.Config{Seal: newKeys(t)})
+	m := greet(t, s.addr, offerAll)
+	m.step('C', append(append(strs("localhost"), 'L', 0, 0), strs("/run/smtp.sock")...), gomilter.OptNoConnReply)
+	m.envelope(letter, "i", "QID", "j", "mx.example.org")
+	m.header(letter, "QID")
+	m.want('a')
+	if code, _ := m.deliver(spam, "ID"); code != 'a' {
+		t.Errorf("answered %q", code)
+	}
+	if got := s.only(t).Message.Session; got.Client.IsValid() || got.Host != "" {
+		t.Errorf("session %+v", got)
+	}
+	if st := s.Stats(); st.Sealed != 0 || st.Broken != 0 {
+		t.Errorf("stats %+v", st)
+	}
 }

@@ -59,7 +59,7 @@ func defaultSettings() settings {
 			MaxSessions: 1000,
 			Memory:      64 << 20,
 			SealRotate:  7,
-			Reports:     reportsSettings{PerHour: 60, MaxSize: 30 << 20},
+			Reports:     reportsSettings{PerHour: 60, MaxSize: 20 << 20},
 		},
 		Reporter: reporterSettings{Smarthost: "127.0.0.1:25", Format: reporter.ARF.Name, Language: "en", Evidence: "redacted",
 			Approve: string(reporter.ApproveManual), MaxAge: 48, ContactInterval: 24, ContactCap: 10, NetworkCap: 10, HourCap: 100},

@@ -32,7 +32,7 @@ func (f *faults) limits(m milterSettings) {
 	if m.SealRotate < 0 {
 		f.add("milter.seal_rotate: %d days is less than nothing", m.SealRotate)
 	}
-	if need := 1<<20 + max(m.BodyLimit, 2*m.Reports.MaxSize); m.Memory < need {
+	if need := 1<<20 + max(m.BodyLimit, 3*m.Reports.MaxSize); m.Memory < need {
 		f.add("milter.memory: %d bytes do not hold the largest message; with these limits %d are needed", m.Memory, need)
 	}
 	for _, path := range []struct{ key, value string }{{"spool_dir", m.SpoolDir}, {"seal_keys", m.SealKeys}} {

@@ -7,6 +7,8 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"os"
+	"os/signal"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +19,7 @@ import (
 	"spamreport-milter/queue"
 	"spamreport-milter/reporter"
 	"spamreport-milter/resolver"
+	"spamreport-milter/seal"
 )
 
 // drainTime bounds how long SMTP transactions under way may take after SIGTERM.
@@ -43,6 +46,8 @@ the tag rules and contrib/postfix/README.md for where to stand.`
 type daemon struct {
 	store    *queue.Store
 	milter   *milter.Server
+	seal     *seal.Keys // nil where there is nothing to seal or to verify with
+	hup      <-chan os.Signal
 	contacts *contact.Finder
 	reporter *reporter.Reporter
 	learner  *reporter.Learner
@@ -51,12 +56,17 @@ type daemon struct {
 // Run starts the parts and waits for the end. Then all stop at once: each finishes
 // what it has in hand, and what waits in the queue is for the next start.
 func (c *ServeCmd) Run(e *Env) error {
+	// A SIGHUP that comes while we start must not end us.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	// The queue first: an MTA that connects must find somebody who can record.
 	d, err := newDaemon(e)
 	if err != nil {
 		return err
 	}
 	defer d.store.Close()
+	d.hup = hup
 	listeners, err := listen(e.Config.Socket, specs(c.Listen, e.Config.Listen))
 	if err != nil {
 		return err
@@ -95,13 +105,14 @@ func (d *daemon) equip(e *Env) (err error) {
 	rc.Trace.Networks = append(ownAddresses(), rc.Trace.Networks...)
 	d.reporter = reporter.New(rc, d.store, d.contacts)
 	d.learner = &reporter.Learner{Composer: composer, Memory: d.store, Log: e.Log}
-	mc, err := d.milterConfig(e, e.Config)
+	mc, keys, err := d.milterConfig(e, e.Config)
 	if err != nil {
 		return &exitError{exUnavailable, err}
 	}
 	if d.milter, err = milter.New(mc); err != nil {
 		return &exitError{exConfig, err}
 	}
+	d.seal = keys
 	return nil
 }
 

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"reflect"
-	"syscall"
 	"time"
 
 	"spamreport-milter/milter"
@@ -44,7 +41,7 @@ func rotateSeal(c *Config) error {
 
 // milterConfig is the milter's part of the configuration with the parts of this
 // process that it works with.
-func (d *daemon) milterConfig(e *Env, c *Config) (milter.Config, error) {
+func (d *daemon) milterConfig(e *Env, c *Config) (milter.Config, *seal.Keys, error) {
 	mc := c.Milter
 	mc.Submitter, mc.Log = d.store, e.Log
 	if c.Reporter.Answers != "" {
@@ -52,11 +49,11 @@ func (d *daemon) milterConfig(e *Env, c *Config) (milter.Config, error) {
 	}
 	mc.MaxSessions = withinFiles(e, mc.MaxSessions)
 	if err := rotateSeal(c); err != nil {
-		return mc, err
+		return mc, nil, err
 	}
 	keys, err := openSeal(c)
 	if err != nil {
-		return mc, err
+		return mc, nil, err
 	}
 	if c.settings.Milter.Seal {
 		mc.Seal = keys
@@ -64,7 +61,7 @@ func (d *daemon) milterConfig(e *Env, c *Config) (milter.Config, error) {
 	if mc.Reports != nil {
 		mc.Reports.Seal, mc.Reports.Answer = keys, d.reporter
 	}
-	return mc, nil
+	return mc, keys, nil
 }
 
 // keysEvery is how often keys of the seal are looked after: another host that
@@ -74,9 +71,6 @@ const keysEvery = 10 * time.Minute
 // reloads puts the milter's keys of the configuration in force again on SIGHUP,
 // and turns the keys of the seal.
 func (d *daemon) reloads(ctx context.Context, e *Env) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	tick := time.NewTicker(keysEvery)
 	defer tick.Stop()
 	now := e.Config
@@ -84,7 +78,7 @@ func (d *daemon) reloads(ctx context.Context, e *Env) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-hup:
+		case <-d.hup:
 			fresh, err := e.Reload()
 			if err != nil {
 				e.Log.Error("configuration not read again, the one before stays in force", "err", err)
@@ -92,8 +86,8 @@ func (d *daemon) reloads(ctx context.Context, e *Env) {
 			}
 			now = d.reload(e, now, fresh)
 		case <-tick.C:
-			if now.settings.Milter.Seal {
-				d.reload(e, now, now)
+			if err := d.turnKeys(now); err != nil {
+				e.Log.Error("keys of the seal not looked after", "err", err)
 			}
 		}
 	}
@@ -101,7 +95,7 @@ func (d *daemon) reloads(ctx context.Context, e *Env) {
 
 // reload returns the configuration that is in force afterwards.
 func (d *daemon) reload(e *Env, before, fresh *Config) *Config {
-	mc, err := d.milterConfig(e, fresh)
+	mc, keys, err := d.milterConfig(e, fresh)
 	if err == nil {
 		err = d.milter.Reload(mc)
 	}
@@ -109,10 +103,20 @@ func (d *daemon) reload(e *Env, before, fresh *Config) *Config {
 		e.Log.Error("configuration not read again, the one before stays in force", "err", err)
 		return before
 	}
-	if fresh != before {
-		e.Log.Info("configuration read again", "file", fresh.File, "restart_needed", needsRestart(before, fresh))
-	}
+	d.seal = keys
+	e.Log.Info("configuration read again", "file", fresh.File, "restart_needed", needsRestart(before, fresh))
 	return fresh
+}
+
+// turnKeys makes a new key where one is due, and takes those that others have made.
+func (d *daemon) turnKeys(c *Config) error {
+	if d.seal == nil {
+		return nil
+	}
+	if err := rotateSeal(c); err != nil {
+		return err
+	}
+	return d.seal.Reload()
 }
 
 // needsRestart names the tables whose changes only a restart puts in force: all

@@ -27,6 +27,7 @@ type Options struct {
 	Relay string // HOST:PORT that gets all mail; empty for discard
 	TLS   bool   // offer STARTTLS with a certificate of its own making
 	IPv6  bool   // listen on ::1 as well, at the same port
+	Auth  bool   // Sendmail: let fred@mx.example.org log in with the password "secret"; Postfix has XCLIENT
 
 	Milters []string          // Postfix's smtpd_milters in this order, "inet:127.0.0.1:8896"
 	MainCF  map[string]string // further settings of Postfix's main.cf, or other values
