@@ -19,9 +19,9 @@ const (
 // all else: an address from a registry is input from strangers.
 const localPart = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-_=&#~"
 
-// mailbox checks the text of an address and returns it as SMTP takes it, with
+// Mailbox checks the text of an address and returns it as SMTP takes it, with
 // the domain in A-labels (RFC 5890). Case is left as it stands.
-func mailbox(text string) (string, error) {
+func Mailbox(text string) (string, error) {
 	s := strings.TrimSpace(text)
 	if len(s) > 7 && strings.EqualFold(s[:7], "mailto:") { // vCard values of type URI
 		s = s[7:]

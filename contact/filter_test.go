@@ -55,8 +55,8 @@ func TestMailbox(t *testing.T) {
 		"a@" + long + "x.test":                      "",
 		"a@" + strings.Repeat(long+".", 4) + "test": "",
 	} {
-		if got, err := mailbox(text); got != want || (err == nil) != (want != "") {
-			t.Errorf("mailbox(%q) = %q, %v; want %q", text, got, err, want)
+		if got, err := Mailbox(text); got != want || (err == nil) != (want != "") {
+			t.Errorf("Mailbox(%q) = %q, %v; want %q", text, got, err, want)
 		}
 	}
 }

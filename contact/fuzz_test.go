@@ -59,7 +59,7 @@ func checkTaken(t *testing.T, a *Answer) {
 				if ev.Source == "whois" && !bytes.Contains(ev.Raw, []byte(c.Address)) {
 					t.Fatalf("%q does not stand in the octets of the answer", c.Address)
 				}
-				address, err := mailbox(c.Address)
+				address, err := Mailbox(c.Address)
 				if err != nil {
 					t.Fatalf("took %q: %v", c.Address, err)
 				}
@@ -116,11 +116,11 @@ func FuzzMailbox(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := mailbox(text)
+		got, err := Mailbox(text)
 		if err != nil {
 			return
 		}
-		if again, err := mailbox(got); err != nil || again != got {
+		if again, err := Mailbox(got); err != nil || again != got {
 			t.Fatalf("%q gives %q, which gives %q, %v", text, got, again, err)
 		}
 		if len(got) > maxMailbox || strings.Count(got, "@") != 1 || strings.ContainsFunc(got, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`<>"'()[]\,;:|%!`, r) }) {

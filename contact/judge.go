@@ -68,7 +68,7 @@ func (j *judgement) filter(m mention) verdict {
 		v.reason = "the role takes no complaints"
 		return v
 	}
-	address, err := mailbox(m.text)
+	address, err := Mailbox(m.text)
 	if err != nil {
 		v.reason = "not a mailbox: " + err.Error()
 		return v
@@ -270,7 +270,7 @@ func (j *judgement) referral(list []verdict) *registry {
 
 // ownerOf finds the registry whose mailbox a text is.
 func ownerOf(text string) *registry {
-	address, err := mailbox(text)
+	address, err := Mailbox(text)
 	if err != nil {
 		return nil
 	}

@@ -70,7 +70,7 @@ func (o *Override) check() error {
 		return fmt.Errorf("more than %d mailboxes", maxContacts)
 	}
 	for _, m := range o.Mail {
-		if _, err := mailbox(m); err != nil {
+		if _, err := Mailbox(m); err != nil {
 			return fmt.Errorf("%q is no mailbox: %w", m, err)
 		}
 	}
@@ -225,7 +225,7 @@ func (w *walk) obey(o *Override) {
 		w.contacts = []Contact{c}
 	}
 	for _, m := range o.Mail {
-		c.Address, _ = mailbox(m) // checked when it was read
+		c.Address, _ = Mailbox(m) // checked when it was read
 		c.Form = w.formOf(c.Address)
 		w.contacts = append(w.contacts, c)
 	}

@@ -90,17 +90,17 @@ func (l *large) fill() {
 		m := packMail(fmt.Appendf(nil, "Subject: %d\r\n", id), []byte(strings.Repeat(fmt.Sprint(l.random.Uint64()), 20)))
 		return []any{id, m.hash, m.header, m.body, m.coding}
 	})
-	l.each(scaleReports, 20_000, `INSERT INTO reports (id, received, cause, reporter, reason, mail_from, session, header_cut, body_size, mail_id)`, func(id int64) []any {
+	l.each(scaleReports, 5000, `INSERT INTO reports (id, received, cause, reporter, reason, mail_from, session, header_cut, body_size, mail_id)`, func(id int64) []any {
 		return []any{id, l.time(id, scaleReports), "filter", l.reporter(id), "X-Spam-Flag: YES", []byte("x@sender.example"), nil, 0, 400, 1 + id%scaleMails}
 	})
 	l.complaints()
-	l.each(scaleReports/2, 20_000, `INSERT INTO incidents (complaint_id, position, report_id, chain)`, func(n int64) []any {
+	l.each(scaleReports/2, 5000, `INSERT INTO incidents (complaint_id, position, report_id, chain)`, func(n int64) []any {
 		return []any{1 + (n-1)%scaleComplaints, (n - 1) / scaleComplaints, n, `{"hops":[]}`}
 	})
 	slices.SortFunc(l.terms, func(a, b termRow) int {
 		return cmp.Or(cmp.Compare(a.term, b.term), cmp.Compare(a.complaint, b.complaint))
 	})
-	l.each(int64(len(l.terms)), 100_000, `INSERT INTO terms (term, complaint_id)`, func(n int64) []any {
+	l.each(int64(len(l.terms)), 20_000, `INSERT INTO terms (term, complaint_id)`, func(n int64) []any {
 		return []any{l.terms[n-1].term, l.terms[n-1].complaint}
 	})
 	l.terms = nil
@@ -113,8 +113,14 @@ func (l *large) fill() {
 			l.must(err)
 		}
 	}
-	_, err := l.s.writer.Exec(`ANALYZE`)
-	l.must(err)
+	for _, finish := range []string{
+		`DELETE FROM tallies WHERE day = 0`,
+		`INSERT INTO tallies (day, what, name, n) SELECT 0, 'state', state, count(*) FROM complaints GROUP BY state`,
+		`ANALYZE`,
+	} {
+		_, err := l.s.writer.Exec(finish)
+		l.must(err)
+	}
 }
 
 // each inserts n rows in large transactions.
@@ -168,7 +174,7 @@ func (l *large) source(id int64) netip.Addr {
 var spamWords = strings.Fields("account cheap pills order invoice urgent payment winner konto bank update verify offer free casino loan delivery parcel tax refund")
 
 func (l *large) complaints() {
-	l.each(scaleComplaints, 10_000, `INSERT INTO complaints (id, state, created, updated, addressees, source, network, asn, party,
+	l.each(scaleComplaints, 5000, `INSERT INTO complaints (id, state, created, updated, addressees, source, network, asn, party,
 			format, subject, hold, message_id, sender, ready_at, taken)`, func(id int64) []any {
 		c := Complaint{
 			ID: id, State: l.state(id), Source: l.source(id), ASN: uint32(64500 + id*id%4000),
@@ -192,7 +198,7 @@ func (l *large) complaints() {
 
 // events writes three for each complaint, and one for each report without one.
 func (l *large) events() {
-	const step = 20_000
+	const step = 5000
 	events := int64(3*scaleComplaints + scaleReports/2)
 	for from := int64(0); from < events; from += step {
 		_, err := commit(l.b.Context(), l.s, func(ctx context.Context, tx *change) (none struct{}, err error) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"spamreport-milter/contact"
 	"spamreport-milter/internal/testnet"
@@ -103,13 +104,16 @@ func TestOwnMailboxIsNoContact(t *testing.T) {
 func TestDeskWithAPageGetsNoMail(t *testing.T) {
 	d := start(t, registry(func(a netip.Addr) (contact.Answer, error) {
 		answer, err := found(a)
-		answer.Contacts[0].Form = "https://net.test/abuse"
+		answer.Contacts[0].Form, answer.Retry = "https://net.test/abuse", time.Now()
 		return answer, err
 	}), nil)
 	d.submit(fromSender())
 	c := d.complaint(d.event(queue.ActionFiled).ComplaintID)
-	if len(c.To) != 0 || !strings.Contains(c.Hold, "on a page only: https://net.test/abuse") {
-		t.Errorf("to %v, hold %q", c.To, c.Hold)
+	if c.State != queue.Form || !c.LookupAt.IsZero() || len(c.To) != 0 || !strings.Contains(c.Hold, "on a page only: https://net.test/abuse") {
+		t.Errorf("%s to %v, hold %q", c.State, c.To, c.Hold)
+	}
+	if out, err := d.Decide(t.Context(), queue.Decision{Action: queue.ActionDone, Actor: "user:admin"}, c.ID); err != nil || len(out.Done) != 1 {
+		t.Errorf("it can't be done: %v, %v", out, err)
 	}
 }
 

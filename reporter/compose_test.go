@@ -22,6 +22,8 @@ var (
 	noon   = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 )
 
+var composer = reporter.Composer{Sender: us}
+
 // spam is a message as the session of our own MTA carried it.
 func spam() trace.Message {
 	body := "Buy now\r\n.\r\n\xff\xfe raw octets\r\n"
@@ -78,7 +80,7 @@ func parts(t *testing.T, raw []byte) (h message.Header, bodies [][]byte, heads [
 func compose(t *testing.T, c *queue.Complaint) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := reporter.Compose(&b, c, us); err != nil {
+	if err := composer.Compose(&b, c); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -169,7 +171,7 @@ func TestCutBodyIsSaid(t *testing.T) {
 func TestUnknownFormat(t *testing.T) {
 	c := complaint(spam())
 	c.Format = "carrier-pigeon"
-	err := reporter.Compose(io.Discard, c, us)
+	err := composer.Compose(io.Discard, c)
 	if err == nil || !strings.Contains(err.Error(), "known are arf") {
 		t.Errorf("error %v does not name the known formats", err)
 	}
@@ -218,7 +220,8 @@ func TestSenderIsFixedByApproval(t *testing.T) {
 	c := complaint(spam())
 	c.Sender = us
 	var b bytes.Buffer
-	if err := reporter.Compose(&b, c, queue.Sender{From: "other@isp.test", Host: "other.test", Agent: "x/2"}); err != nil {
+	changed := reporter.Composer{Sender: queue.Sender{From: "other@isp.test", Host: "other.test", Agent: "x/2"}}
+	if err := changed.Compose(&b, c); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(b.Bytes(), compose(t, complaint(spam()))) {
@@ -259,4 +262,28 @@ func FuzzARF(f *testing.F) {
 			t.Errorf("original changed: %q, want %q", bodies[2], want)
 		}
 	})
+}
+
+// TestLetterOfAPerson: what a person wrote stands in place of the usual text, and
+// nothing else changes.
+func TestLetterOfAPerson(t *testing.T) {
+	c := complaint(spam())
+	_, usual, _ := parts(t, compose(t, c))
+	words, err := composer.Text(c)
+	if err != nil || !strings.Contains(words, "192.0.2.77") || strings.Contains(words, "\r") {
+		t.Errorf("usual text is %q, %v", words, err)
+	}
+	c.Letter = "Grüß Gott,\nthis is yours.\n"
+	_, bodies, _ := parts(t, compose(t, c))
+	if got, want := string(bodies[0]), "Grüß Gott,\r\nthis is yours.\r\n"; got != want {
+		t.Errorf("text part is %q, want %q", got, want)
+	}
+	if again, err := composer.Text(c); again != words || err != nil {
+		t.Errorf("the usual text is now %q, %v", again, err)
+	}
+	for i := 1; i < len(usual); i++ {
+		if !bytes.Equal(bodies[i], usual[i]) {
+			t.Errorf("part %d changed", i)
+		}
+	}
 }

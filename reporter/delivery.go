@@ -2,11 +2,13 @@ package reporter
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
 	"net/mail"
 	"slices"
+	"strings"
 	"time"
 
 	"spamreport-milter/queue"
@@ -40,18 +42,55 @@ func (r *Reporter) deliverNext(ctx context.Context) (bool, error) {
 }
 
 func (r *Reporter) send(ctx context.Context, c *queue.Complaint) queue.Outcome {
-	var msg bytes.Buffer
-	if err := Compose(&msg, c, r.Sender); err != nil {
+	msg, err := r.message(c)
+	if err != nil {
 		return queue.Outcome{State: queue.Failed, Reason: err.Error()}
 	}
-	sender := senderOf(c, r.Sender)
+	sender := r.senderOf(c)
 	from, err := mail.ParseAddress(sender.From)
 	if err != nil {
 		return queue.Outcome{State: queue.Failed, Reason: "reporter.from: " + err.Error()}
 	}
-	to := slices.DeleteFunc(slices.Clone(c.To), func(a string) bool { return slices.Contains(c.Taken, a) })
-	d, err := r.Relay.deliver(ctx, sender.Host, from.Address, to, msg.Bytes())
+	to, shut, err := r.remaining(ctx, c)
+	switch {
+	case err != nil:
+		return queue.Outcome{State: queue.Deferred, NextAttempt: time.Now().Add(firstRetry), Reason: err.Error()}
+	case len(to) == 0 && len(c.Taken) > 0:
+		return queue.Outcome{State: queue.Sent, Reason: shut}
+	case len(to) == 0:
+		return queue.Outcome{State: queue.Failed, Reason: shut}
+	}
+	d, err := r.Relay.deliver(ctx, parcel{
+		helo: sender.Host, from: cmp.Or(r.address(c.ID, VerbBounce), from.Address), to: to,
+		id: strings.Trim(c.MessageID, "<>"), msg: msg,
+	})
 	return outcome(d, err, c, time.Now())
+}
+
+// remaining are the addressees that don't have the complaint yet and may get it: one
+// may have been shut since it was approved. shut says so.
+func (r *Reporter) remaining(ctx context.Context, c *queue.Complaint) (to []string, shut string, err error) {
+	closed, err := r.queue.Suppressed(ctx, c.To...)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, a := range c.To {
+		if p, ok := closed[strings.ToLower(a)]; ok {
+			shut = a + " gets no complaints any more: " + p.Reason
+		} else if !slices.Contains(c.Taken, a) {
+			to = append(to, a)
+		}
+	}
+	return to, shut, nil
+}
+
+// message is a complaint as the relay gets it.
+func (r *Reporter) message(c *queue.Complaint) ([]byte, error) {
+	var msg bytes.Buffer
+	if err := r.Compose(&msg, c); err != nil || r.DKIM == nil {
+		return msg.Bytes(), err
+	}
+	return r.DKIM.sign(msg.Bytes())
 }
 
 // outcome decides between done, trying again and giving up. One addressee that has

@@ -51,7 +51,7 @@ func (r *Reporter) fileNext(ctx context.Context) (bool, error) {
 func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
 	report := &claim.Report
 	chain := trace.Follow(&report.Message, r.Trace)
-	if why := r.policy.Refuse(report, &chain); why != "" {
+	if why := r.Policy.Refuse(report, &chain); why != "" {
 		r.Log.Info("report closed", "report", report.ID, "reason", why)
 		return r.queue.CloseReport(ctx, claim, why)
 	}
@@ -61,18 +61,25 @@ func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
 		return err
 	}
 	c := queue.Complaint{
-		State: queue.Held, Source: party.Addr, Party: party.Name, Format: ARF.Name,
+		State: queue.Held, Source: party.Addr, Party: party.Name, Format: found.format,
 		Subject:   subject(report),
 		MessageID: fmt.Sprintf("<%d.%s@%s>", report.ID, strings.ToLower(rand.Text()), r.Sender.Host),
-		To:        found.To, Contact: found.Contact, Network: found.Network,
+		To:        found.To, Contact: found.Contact, Network: found.Network, ASN: found.ASN,
 		Hold: found.Hold, LookupAt: found.LookupAt,
-		Incidents: []queue.Incident{{ReportID: report.ID, Chain: chain}},
+		Incidents: []queue.Incident{{ReportID: report.ID, Report: *report, Chain: chain}}, // found by its words too
 	}
-	id, err := r.queue.File(ctx, claim, c)
+	if found.form { // a person goes there; nobody is looked for
+		c.State, c.LookupAt = queue.Form, time.Time{}
+	}
+	var id int64
+	err = r.release(ctx, report, &c, &found.answer, func() (err error) {
+		id, err = r.queue.File(ctx, claim, c)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	r.Log.Info("complaint held", "complaint", id, "report", report.ID, "source", party.Addr, "to", c.To, "hold", c.Hold)
+	r.Log.Info("complaint filed", "complaint", id, "state", c.State, "report", report.ID, "source", party.Addr, "to", c.To, "hold", c.Hold)
 	return nil
 }
 
@@ -88,32 +95,66 @@ func (r *Reporter) lookUpNext(ctx context.Context) (bool, error) {
 		return false, ignoreCancel(ctx, err)
 	}
 	r.Log.Info("contact asked for again", "complaint", claim.Complaint.ID, "to", found.To, "hold", found.Hold)
-	return true, r.queue.SetContact(ctx, claim, found)
+	return true, r.queue.SetContact(ctx, claim, found.Found)
+}
+
+// found is what a look-up ended in, and in which format its addressees want it.
+type found struct {
+	queue.Found
+	format string
+	form   bool // the desk has a page only
+	answer contact.Answer
 }
 
 // find asks who answers for an address. Not to find anybody is an answer too.
-func (r *Reporter) find(ctx context.Context, a netip.Addr) (queue.Found, error) {
+func (r *Reporter) find(ctx context.Context, a netip.Addr) (found, error) {
 	answer, err := r.contacts.Lookup(ctx, a)
 	if err != nil {
-		return queue.Found{}, fmt.Errorf("contact for %s: %w", a, err)
+		return found{}, fmt.Errorf("contact for %s: %w", a, err)
 	}
-	found := queue.Found{Contact: marshal(answer), Network: answer.Network.String(), LookupAt: answer.Retry}
+	found := found{answer: answer, Found: queue.Found{Contact: marshal(answer), Network: answer.Network.String(), LookupAt: answer.Retry}}
 	found.Reason = answer.Reason
+	if len(answer.Network.Origins) > 0 {
+		found.ASN = answer.Network.Origins[0]
+	}
+	shut, err := r.suppressed(ctx, answer.Contacts)
+	if err != nil {
+		return found, err
+	}
 	for _, c := range answer.Contacts {
+		if p, ok := shut[strings.ToLower(c.Address)]; ok {
+			found.Reason = c.Address + " gets no complaints: " + p.Reason
+			continue
+		}
 		if r.ourMailbox(c.Address) {
 			found.Reason = "the registry names our own mailbox " + c.Address
 			continue
 		}
 		if c.Form != "" {
+			found.form = true
 			found.Reason = strings.TrimSpace("the desk "+c.Address) + " takes complaints on a page only: " + c.Form
 			continue
 		}
 		found.To = append(found.To, c.Address)
 	}
-	if len(found.To) == 0 {
+	switch {
+	case len(found.To) > 0:
+		found.form = false
+	case found.form:
+		found.Hold = found.Reason
+	default:
 		found.Hold = "no contact: " + found.Reason + tried(answer)
 	}
+	found.format = r.format(found.To, &answer)
 	return found, nil
+}
+
+func (r *Reporter) suppressed(ctx context.Context, contacts []contact.Contact) (map[string]queue.Suppression, error) {
+	var addresses []string
+	for _, c := range contacts {
+		addresses = append(addresses, c.Address)
+	}
+	return r.queue.Suppressed(ctx, addresses...)
 }
 
 // ourMailbox reports whether a complaint to the address would come to ourselves:

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"spamreport-milter/queue"
 	"spamreport-milter/trace"
@@ -15,6 +16,17 @@ import (
 type Policy struct {
 	// Networks are our own: no complaint is ever made about them.
 	Networks []netip.Prefix
+	// MaxAge is how old a message may be when it is reported; 0 for any age. Desks
+	// can do nothing about what was long ago.
+	MaxAge time.Duration
+	// Approve says whose word lets complaints out.
+	Approve Approve
+	// Interval is the least time between complaints to one address that go out by
+	// themselves.
+	Interval time.Duration
+	// ContactCap, NetworkCap and HourCap bound how many go out by themselves: in a
+	// day to one address and about one network, in an hour in all. 0 for any number.
+	ContactCap, NetworkCap, HourCap int
 }
 
 // Refuse returns why a report must not become a complaint, in words, or "" when
@@ -31,7 +43,7 @@ func (p Policy) Refuse(r *queue.Report, c *trace.Chain) string {
 
 // gates, in the order in which their reasons help an admin most.
 var gates = []func(Policy, *queue.Report, *trace.Chain) string{
-	ownUser, automatic, noSource, ownSource, specialSource,
+	ownUser, automatic, noSource, ownSource, specialSource, old,
 }
 
 // ownUser keeps what our own users send inside the house: their network is not
@@ -94,6 +106,15 @@ func specialSource(_ Policy, _ *queue.Report, c *trace.Chain) string {
 		if ok, why := trace.Reportable(party.Addr); !ok {
 			return fmt.Sprintf("%s is not a public address: %s", party.Addr, why)
 		}
+	}
+	return ""
+}
+
+// old also stops mailboxes that somebody hands in whole.
+func old(p Policy, r *queue.Report, c *trace.Chain) string {
+	at := arrival(&queue.Incident{Report: *r, Chain: *c})
+	if age := r.Received.Sub(at); p.MaxAge > 0 && age > p.MaxAge {
+		return fmt.Sprintf("too old: it came %s before it was reported, and at most %s is useful", age.Round(time.Hour), p.MaxAge)
 	}
 	return ""
 }

@@ -33,6 +33,12 @@ type Queue interface {
 	ClaimComplaint(ctx context.Context, lease time.Duration) (*queue.ComplaintClaim, error)
 	Record(ctx context.Context, claim *queue.ComplaintClaim, o queue.Outcome) error
 
+	// Suppressed returns those of the addresses that get no complaints, in lower case.
+	Suppressed(ctx context.Context, addresses ...string) (map[string]queue.Suppression, error)
+
+	// List finds what went out before.
+	List(ctx context.Context, f queue.Filter) ([]queue.Complaint, error)
+
 	// Wake returns a channel that is closed when this process adds work.
 	Wake() <-chan struct{}
 }
@@ -44,9 +50,12 @@ type Contacts interface {
 
 // Config is what an operator decides. Zero durations mean the defaults.
 type Config struct {
-	Sender queue.Sender
-	Relay  Relay
-	Trace  trace.Options
+	Composer
+	Relay Relay
+	DKIM  *DKIM // nil: the relay signs, or nobody
+	Trace trace.Options
+	// Policy is who may cause sending, and how much. Its Networks are those of Trace.
+	Policy Policy
 	Log    *slog.Logger
 
 	// Lease is how long work stays taken when its worker dies; 5 minutes. A
@@ -64,7 +73,8 @@ type Reporter struct {
 	Config
 	queue    Queue
 	contacts Contacts
-	policy   Policy
+
+	releasing sync.Mutex // held from counting what went out to filing what may
 }
 
 // New makes a Reporter; nothing runs yet.
@@ -75,7 +85,8 @@ func New(c Config, q Queue, contacts Contacts) *Reporter {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Reporter{Config: c, queue: q, contacts: contacts, policy: Policy{Networks: c.Trace.Networks}}
+	c.Policy.Networks = c.Trace.Networks
+	return &Reporter{Config: c, queue: q, contacts: contacts}
 }
 
 func defaults(d *time.Duration, v time.Duration) {
@@ -153,7 +164,10 @@ func (r *Reporter) guard(next func() (bool, error)) (busy bool, err error) {
 	return next()
 }
 
+// marshal leaves out which address of the network was asked about, and when: all
+// complaints about the network then have the same answer, which is stored once.
 func marshal(a contact.Answer) json.RawMessage {
+	a.Addr, a.Cached = netip.Addr{}, time.Time{}
 	b, err := json.Marshal(a)
 	if err != nil {
 		panic(err) // plain data of our own

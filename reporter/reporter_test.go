@@ -54,7 +54,7 @@ func start(t *testing.T, contacts reporter.Contacts, change func(*reporter.Confi
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := reporter.Config{Sender: us, Relay: reporter.Relay{Addr: relay.Addr, TLS: "none", Timeout: 2 * time.Second},
+	c := reporter.Config{Composer: composer, Relay: reporter.Relay{Addr: relay.Addr, TLS: "none", Timeout: 2 * time.Second},
 		Poll: 20 * time.Millisecond}
 	if change != nil {
 		change(&c)

@@ -1,84 +1,81 @@
 package reporter
 
 import (
-	"bytes"
-	"embed"
 	"encoding/json"
 	"fmt"
 	"strings"
-	"text/template"
 
 	"spamreport-milter/contact"
 	"spamreport-milter/queue"
 )
 
-// letterTemplate is the part that people read. It must be enough on its own and
-// must say how to get no more of these (RFC 6650 §5).
-//
-//go:embed text.tmpl
-var templates embed.FS
-
-var letterTemplate = template.Must(template.New("text.tmpl").
-	Funcs(template.FuncMap{"line": oneLine}).ParseFS(templates, "text.tmpl"))
-
-// letter is what the template may speak of. All strings may come from the
-// sender of spam; the template passes each through line.
-type letter struct {
+// Letter is what the templates of letters may speak of. All strings may come from
+// the sender of spam: a template passes each through the function line, which
+// leaves no line break and nothing unseen in it.
+type Letter struct {
 	Source, Port, HELO, RDNS string
 	Arrival, MTA, QueueID    string
 	MailFrom, Subject        string
-	Cause                    string
-	To                       []letterTo
+	Cause                    string // "filter", "user", "trap" or "hand": who called it abuse
+	To                       []LetterTo
 	Network, NetworkName     string
 	Kept                     int // octets of the body
 	BodyCut, HeaderCut       bool
 	Altered                  bool // SMTP could not carry it as it was
+	Redacted                 bool // tokens stand for its recipients
 	From, Reference          string
+	Withdraws                string // the complaint that this one takes back
+	// Resolved, NotOurs and Stop are addresses that a mail without words goes to;
+	// empty where answers are not taken.
+	Resolved, NotOurs, Stop string
+	// Incidents are all messages of a complaint about several, at most 100;
+	// empty for one. More counts those left out, Count is how many there are.
+	Incidents   []LetterIncident
+	Count, More int
+	Signature   string
+	Language    string
 }
 
-// letterTo is an addressee and where the registry names him.
-type letterTo struct{ Address, Source, Role string }
+// LetterTo is an addressee and where the registry names him.
+type LetterTo struct{ Address, Source, Role string }
 
-func text(c *queue.Complaint, s queue.Sender, altered bool) []byte {
-	var b bytes.Buffer
-	l := letterOf(c, s)
-	l.Altered = altered
-	if err := letterTemplate.Execute(&b, l); err != nil {
-		panic(fmt.Sprintf("embedded template: %v", err)) // our own file, our own fields
-	}
-	return bytes.ReplaceAll(b.Bytes(), []byte("\n"), []byte("\r\n"))
-}
+// LetterIncident is one message of several.
+type LetterIncident struct{ Arrival, Source, QueueID string }
 
-func letterOf(c *queue.Complaint, s queue.Sender) letter {
-	in := &c.Incidents[0]
+// maxListed is how many incidents a letter lists.
+const maxListed = 100
+
+func letterOf(d *draft) Letter {
+	in := d.sample()
 	m := &in.Report.Message
-	l := letter{
-		Source:  c.Source.String(),
-		Arrival: date(arrival(in)), MTA: reportingMTA(in, s),
-		MailFrom: m.MailFrom, Subject: c.Subject, Cause: cause(&in.Report),
+	l := Letter{
+		Source:  d.Source.String(),
+		Arrival: date(arrival(in)), MTA: reportingMTA(in, d.sender),
+		MailFrom: d.mailFrom, Subject: d.Subject, Cause: string(in.Report.Cause),
 		Kept: len(m.Body), BodyCut: m.Truncated(), HeaderCut: m.HeaderCut,
-		From: s.From, Reference: reference(c),
+		From: d.sender.From, Reference: reference(d.ID), Count: len(d.Incidents),
 	}
 	if m.Session != nil {
 		l.QueueID = m.Session.QueueID
 	}
 	if hop := in.Chain.Source(); hop != nil {
 		l.HELO, l.RDNS = hop.HELO, hop.RDNS
-		if hop.Port != 0 {
-			l.Port = fmt.Sprint(hop.Port)
-		}
 	}
-	l.addressed(c)
+	if port := sourcePort(in); port != 0 {
+		l.Port = fmt.Sprint(port)
+	}
+	l.addressed(d.Complaint)
+	l.list(d.Incidents)
 	return l
 }
 
 // addressed says of the network and of each address why it was chosen.
-func (l *letter) addressed(c *queue.Complaint) {
+func (l *Letter) addressed(c *queue.Complaint) {
 	var answer contact.Answer
 	_ = json.Unmarshal(c.Contact, &answer) // an edited complaint may have none
 	l.Network, l.NetworkName = c.Network, answer.Network.Name
 	for _, a := range c.To {
-		to := letterTo{Address: a}
+		to := LetterTo{Address: a}
 		for _, k := range answer.Contacts {
 			if k.Address == a {
 				to.Source, to.Role = strings.ToUpper(k.Source), k.Role
@@ -88,13 +85,20 @@ func (l *letter) addressed(c *queue.Complaint) {
 	}
 }
 
-func cause(r *queue.Report) string {
-	switch r.Cause {
-	case queue.CauseFilter:
-		return "a content filter, and by a person who looked at it"
-	case queue.CauseUser:
-		return "the user who received it"
-	default:
-		return "a person who received it"
+func (l *Letter) list(incidents []queue.Incident) {
+	if len(incidents) < 2 {
+		return
 	}
+	for i := range incidents[:min(len(incidents), maxListed)] {
+		in := &incidents[i]
+		one := LetterIncident{Arrival: date(arrival(in))}
+		if hop := in.Chain.Source(); hop != nil && hop.IP.IsValid() {
+			one.Source = hop.IP.Unmap().String()
+		}
+		if s := in.Report.Message.Session; s != nil {
+			one.QueueID = s.QueueID
+		}
+		l.Incidents = append(l.Incidents, one)
+	}
+	l.More = len(incidents) - len(l.Incidents)
 }

@@ -35,7 +35,7 @@ func TestStopGivesReportBack(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	registry, done := make(asking), make(chan struct{})
 	go func() {
-		reporter.New(reporter.Config{Sender: us, Grace: 50 * time.Millisecond}, store, registry).Run(ctx)
+		reporter.New(reporter.Config{Composer: composer, Grace: 50 * time.Millisecond}, store, registry).Run(ctx)
 		close(done)
 	}()
 	<-registry

@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/mail"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -33,6 +31,7 @@ const defaultConfig = "/etc/spamreport-milter/config.toml"
 type Config struct {
 	File     string // the file read; empty when there was none
 	StateDir string
+	KeyFile  string
 	LogLevel string
 	Listen   []string
 	Database string // URL of a shared queue; empty for a file in StateDir
@@ -62,7 +61,8 @@ func defaultSettings() settings {
 			SealRotate:  7,
 			Reports:     reportsSettings{PerHour: 60, MaxSize: 20 << 20},
 		},
-		Reporter: reporterSettings{Smarthost: "127.0.0.1:25"},
+		Reporter: reporterSettings{Smarthost: "127.0.0.1:25", Format: reporter.ARF.Name, Language: "en", Evidence: "redacted",
+			Approve: string(reporter.ApproveManual), MaxAge: 48, ContactInterval: 24, ContactCap: 10, NetworkCap: 10, HourCap: 100},
 	}
 }
 
@@ -148,6 +148,7 @@ func (s *settings) config() (*Config, []error) {
 	host := f.host(s.Reporter.Host)
 	c := &Config{
 		StateDir: f.stateDir(s.StateDir),
+		KeyFile:  s.Reporter.KeyFile,
 		LogLevel: s.LogLevel,
 		Listen:   s.Milter.Listen,
 		Database: f.database(s.Queue.Database),
@@ -165,6 +166,9 @@ func (s *settings) config() (*Config, []error) {
 		settings: *s,
 	}
 	c.Reporter.Trace, c.Contact.State = c.Trace, c.StateDir
+	for _, rule := range c.Milter.Rules { // what a filter wrote goes to nobody
+		c.Reporter.Strip = append(c.Reporter.Strip, rule.Field)
+	}
 	c.Milter.Inside = append(milter.Nearby(), c.Trace.Networks...)
 	f.logLevel(s.LogLevel)
 	return c, f
@@ -265,20 +269,7 @@ func (f *faults) reporter(s reporterSettings, host string) reporter.Config {
 		s.From = "postmaster@" + host
 	}
 	s.From = f.mailbox(s.From)
-	relay, port, err := net.SplitHostPort(s.Smarthost)
-	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 || relay == "" {
-		f.add("reporter.smarthost: %q is no HOST:PORT", s.Smarthost)
-	}
-	if s.SmarthostTLS == "" {
-		s.SmarthostTLS = reporter.RelayTLS(s.Smarthost)
-	}
-	if s.SmarthostTLS != "none" && s.SmarthostTLS != "starttls" {
-		f.add("reporter.smarthost_tls: %q is neither starttls nor none", s.SmarthostTLS)
-	}
-	return reporter.Config{
-		Sender: queue.Sender{From: s.From, Host: host, Agent: "spamreport-milter/" + version()},
-		Relay:  reporter.Relay{Addr: s.Smarthost, TLS: s.SmarthostTLS, RootCAs: f.roots("reporter.smarthost_ca_file", s.SmarthostCA)},
-	}
+	return reporter.Config{Composer: f.composer(s, host), Relay: f.relay(s), DKIM: f.dkim(s), Policy: f.policy(s)}
 }
 
 // mailbox checks the address that complaints come from and encodes its name

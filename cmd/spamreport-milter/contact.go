@@ -116,15 +116,16 @@ func parseSubjects(args []string) ([]subject, error) {
 
 func (c *ContactCmd) print(w io.Writer, a *contact.Answer) error {
 	if !c.JSON {
-		return writeAnswer(w, a)
+		return writeAnswer(w, a, time.Local)
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(a)
 }
 
-// writeAnswer prints an answer and the way to it as a small tree.
-func writeAnswer(w io.Writer, a *contact.Answer) error {
+// writeAnswer prints an answer and the way to it as a small tree, with the times of a
+// zone.
+func writeAnswer(w io.Writer, a *contact.Answer, zone *time.Location) error {
 	var b strings.Builder
 	subject := cmp.Or(a.Domain, "recorded answer")
 	if a.Addr.IsValid() {
@@ -136,14 +137,14 @@ func writeAnswer(w io.Writer, a *contact.Answer) error {
 		fmt.Fprintf(&b, "  network %s %s\n", n, visible(strings.Join(strings.Fields(n.Name+" "+n.Country+" "+n.Registry), " ")))
 	}
 	if !a.Cached.IsZero() {
-		fmt.Fprintf(&b, "  known since %s, good until %s\n", stamp(a.Cached), stamp(a.Expires))
+		fmt.Fprintf(&b, "  known since %s, good until %s\n", stampIn(a.Cached, zone), stampIn(a.Expires, zone))
 	}
 	for _, ev := range a.Evidence {
 		writeEvidence(&b, &ev)
 	}
 	for _, h := range a.Hosts {
 		var host strings.Builder
-		if err := writeAnswer(&host, &h); err != nil {
+		if err := writeAnswer(&host, &h, zone); err != nil {
 			return err
 		}
 		fmt.Fprintf(&b, "  └ server %s\n", strings.ReplaceAll(strings.TrimSpace(host.String()), "\n", "\n    "))

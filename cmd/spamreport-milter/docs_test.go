@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"spamreport-milter/queue"
 	"spamreport-milter/trace"
 )
 
@@ -74,7 +75,7 @@ func TestManPageNamesEveryCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parser, err := kong.New(&CLI{}, kong.Vars{"default_config": defaultConfig})
+	parser, err := kong.New(&CLI{}, helpVars)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,6 +116,29 @@ func TestTraceSchemaIsDocumented(t *testing.T) {
 	for _, w := range words {
 		if !bytes.Contains(doc, []byte("`"+w+"`")) && !bytes.Contains(doc, []byte("`"+w+"[]`")) {
 			t.Errorf("docs/trace.md does not name `%s`", w)
+		}
+	}
+}
+
+// TestQueuePageHasTheStates holds the table of decisions in docs/queue.md to what the
+// queue allows, and the page to the columns and options that there are.
+func TestQueuePageHasTheStates(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/queue.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for command, action := range map[string]string{
+		"approve": queue.ActionApproved, "hold": queue.ActionHeld, "drop": queue.ActionDropped,
+		"retry": queue.ActionRetried, "retract": queue.ActionRetracted, "done": queue.ActionDone,
+	} {
+		row := "| `" + command + "` | " + listed(queue.StatesFor(action)) + " | "
+		if !bytes.Contains(doc, []byte(row)) {
+			t.Errorf("docs/queue.md has no row %q", row)
+		}
+	}
+	for f := range fieldsOf(reflect.TypeFor[complaintFilter]()) {
+		if flag := "`--" + strings.ToLower(f.Name) + " "; !bytes.Contains(doc, []byte(flag)) {
+			t.Errorf("docs/queue.md does not name %s", flag)
 		}
 	}
 }

@@ -50,12 +50,12 @@ func TestDatabaseAway(t *testing.T) {
 			db.Down()
 		}
 	}
-	if log := h.log.String(); strings.Count(log, "report could not be stored") != 2 || !strings.Contains(log, "queue does not answer, reports are refused for now") {
-		t.Errorf("the log does not say what happened:\n%s", log)
-	}
 	h.run("queue", "approve", "1")
 	if _, err := h.desk.Wait(t.Context(), 1); err != nil {
 		t.Error(err)
 	}
-	h.stop(syscall.SIGTERM)
+	h.stop(syscall.SIGTERM) // and with it who writes the log
+	if log := h.log.String(); strings.Count(log, "report could not be stored") != 2 || !strings.Contains(log, "queue does not answer, reports are refused for now") {
+		t.Errorf("the log does not say what happened:\n%s", log)
+	}
 }

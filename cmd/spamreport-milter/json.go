@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 )
 
@@ -11,4 +12,15 @@ func newJSON(w io.Writer) *json.Encoder {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc
+}
+
+// writeJSONLines writes an object a line.
+func writeJSONLines[T any](e *Env, list []T, view func(*T) any) error {
+	enc := newJSON(e.Stdout)
+	for i := range list {
+		if err := enc.Encode(view(&list[i])); err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+	}
+	return nil
 }

@@ -36,6 +36,7 @@ type Env struct {
 	Stdin   io.Reader
 	Stdout  io.Writer
 	Stderr  io.Writer
+	Args    []string // the command line, to name the next one
 	Config  *Config
 	Reload  func() (*Config, error) // reads the configuration again
 	Log     *slog.Logger
@@ -52,7 +53,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	parser := kong.Must(&cli,
 		kong.Name("spamreport-milter"),
 		kong.Description(description),
-		kong.Vars{"default_config": defaultConfig},
+		helpVars,
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
@@ -76,7 +77,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return complain(stderr, &exitError{exConfig, err})
 	}
 	env := &Env{
-		Context: ctx, Stdin: stdin, Stdout: stdout, Stderr: stderr, Config: config, Reload: load,
+		Context: ctx, Stdin: stdin, Stdout: stdout, Stderr: stderr, Args: args, Config: config, Reload: load,
 		Log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: logLevels[config.LogLevel]})),
 	}
 	return complain(stderr, command.Run(env))
@@ -91,6 +92,11 @@ that Postfix wants. Then "spamreport-milter queue list" shows what came of it.`
 
 var logLevels = map[string]slog.Level{
 	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+}
+
+// helpVars are what help texts quote.
+var helpVars = kong.Vars{
+	"default_config": defaultConfig, "states": listed(states), "columns": columnNames(), "limit": fmt.Sprint(defaultLimit),
 }
 
 // Exit statuses of sysexits.h, which MTAs and scripts understand.

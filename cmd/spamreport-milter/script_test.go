@@ -32,7 +32,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "desk": receive, "registry": registry,
+			"await": await, "desk": receive, "registry": registry, "seed": seed, "more": more, "csv": readCSV, "jsonl": readJSONL, "noted": noted, "alter": alter, "postgres": postgres,
 		},
 	})
 }
@@ -71,11 +71,13 @@ listen = ["inet:127.0.0.1:0"]
 from = "Mail Abuse <abuse@isp.test>"
 host = "mx.isp.test"
 smarthost = %q
+max_age = 0    # the samples keep their dates
 `, world.Desk.Addr)
 }
 
 // await waits for a state of the queue: `await held 1`, `await waiting 0`, or for
-// the daemon to have made the queue or another file: `await queue`, `await file NAME`.
+// the daemon to have made the queue or another file: `await queue`, `await file NAME`,
+// or for a file to have so many lines: `await lines N NAME`.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: await queue | STATE N")
@@ -98,8 +100,15 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 
 // reached says what is still missing for await.
 func reached(ctx context.Context, ts *testscript.TestScript, path string, args []string) error {
-	if args[0] == "file" {
+	switch args[0] {
+	case "file":
 		_, err := os.Stat(ts.MkAbs(args[1]))
+		return err
+	case "lines":
+		b, err := os.ReadFile(ts.MkAbs(args[2]))
+		if n := strings.Count(string(b), "\n"); err == nil && fmt.Sprint(n) != args[1] {
+			err = fmt.Errorf("%d so far", n)
+		}
 		return err
 	}
 	store, err := queue.Open(ctx, path, queue.Options{})

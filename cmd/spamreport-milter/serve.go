@@ -50,6 +50,7 @@ type daemon struct {
 	hup      <-chan os.Signal
 	contacts *contact.Finder
 	reporter *reporter.Reporter
+	learner  *reporter.Learner
 }
 
 // Run starts the parts and waits for the end. Then all stop at once: each finishes
@@ -75,31 +76,44 @@ func (c *ServeCmd) Run(e *Env) error {
 }
 
 func newDaemon(e *Env) (*daemon, error) {
-	config := e.Config
-	store, err := queue.Open(e.Context, config.queue(),
-		queue.Options{Daemon: true, Host: config.Reporter.Sender.Host, Log: e.Log})
+	store, err := queue.Open(e.Context, e.Config.queue(),
+		queue.Options{Daemon: true, Host: e.Config.Reporter.Sender.Host, Log: e.Log})
 	if err != nil {
 		return nil, &exitError{exUnavailable, err}
 	}
-	contacts, err := newContacts(e, store)
-	if err != nil {
-		store.Close()
-		return nil, &exitError{exConfig, err}
+	d := &daemon{store: store}
+	if err := d.equip(e); err != nil {
+		return nil, errors.Join(err, store.Close())
 	}
-	rc := config.Reporter
-	rc.Log = e.Log
+	return d, nil
+}
+
+// equip makes the parts that work with the store.
+func (d *daemon) equip(e *Env) (err error) {
+	if d.contacts, err = newContacts(e, d.store); err != nil {
+		return &exitError{exConfig, err}
+	}
+	if err := e.Config.makeKey(); err != nil {
+		return &exitError{exUnavailable, err}
+	}
+	composer, err := composerOf(e)
+	if err != nil {
+		return err
+	}
+	rc := e.Config.Reporter
+	rc.Log, rc.Composer = e.Log, *composer
 	rc.Trace.Networks = append(ownAddresses(), rc.Trace.Networks...)
-	mc, keys, err := milterConfig(e, config, store)
+	d.reporter = reporter.New(rc, d.store, d.contacts)
+	d.learner = &reporter.Learner{Composer: composer, Memory: d.store, Log: e.Log}
+	mc, keys, err := d.milterConfig(e, e.Config)
 	if err != nil {
-		store.Close()
-		return nil, &exitError{exUnavailable, err}
+		return &exitError{exUnavailable, err}
 	}
-	m, err := milter.New(mc)
-	if err != nil {
-		store.Close()
-		return nil, &exitError{exConfig, err}
+	if d.milter, err = milter.New(mc); err != nil {
+		return &exitError{exConfig, err}
 	}
-	return &daemon{store: store, milter: m, seal: keys, contacts: contacts, reporter: reporter.New(rc, store, contacts)}, nil
+	d.seal = keys
+	return nil
 }
 
 // otherFiles is how many files we have open besides the MTA's connections: the
@@ -208,8 +222,16 @@ For Postfix, in main.cf, after the filter that tags spam:
     smtpd_milters = %s
     milter_default_action = accept
 
-Every complaint is held until a person approves it: spamreport-milter queue list
-`, version(), d.store.Place(), strings.Join(at, ", "), strings.Join(at, ", "))
+%s: spamreport-milter queue list
+`, version(), d.store.Place(), strings.Join(at, ", "), strings.Join(at, ", "), waits(e.Config.Reporter.Policy.Approve))
+}
+
+// waits says which complaints a person must look at.
+func waits(a reporter.Approve) string {
+	if a == reporter.ApproveManual {
+		return "Every complaint is held until a person approves it"
+	}
+	return "Complaints that reporter.approve = " + string(a) + " does not let out wait for a person"
 }
 
 func postfixSpec(a net.Addr) string {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"spamreport-milter/milter"
-	"spamreport-milter/queue"
 	"spamreport-milter/seal"
 )
 
@@ -42,9 +41,12 @@ func rotateSeal(c *Config) error {
 
 // milterConfig is the milter's part of the configuration with the parts of this
 // process that it works with.
-func milterConfig(e *Env, c *Config, store *queue.Store) (milter.Config, *seal.Keys, error) {
+func (d *daemon) milterConfig(e *Env, c *Config) (milter.Config, *seal.Keys, error) {
 	mc := c.Milter
-	mc.Submitter, mc.Log = store, e.Log
+	mc.Submitter, mc.Log = d.store, e.Log
+	if c.Reporter.Answers != "" {
+		mc.Replies = d.learner
+	}
 	mc.MaxSessions = withinFiles(e, mc.MaxSessions)
 	if err := rotateSeal(c); err != nil {
 		return mc, nil, err
@@ -57,7 +59,7 @@ func milterConfig(e *Env, c *Config, store *queue.Store) (milter.Config, *seal.K
 		mc.Seal = keys
 	}
 	if mc.Reports != nil {
-		mc.Reports.Seal = keys
+		mc.Reports.Seal, mc.Reports.Answer = keys, d.reporter
 	}
 	return mc, keys, nil
 }
@@ -93,7 +95,7 @@ func (d *daemon) reloads(ctx context.Context, e *Env) {
 
 // reload returns the configuration that is in force afterwards.
 func (d *daemon) reload(e *Env, before, fresh *Config) *Config {
-	mc, keys, err := milterConfig(e, fresh, d.store)
+	mc, keys, err := d.milterConfig(e, fresh)
 	if err == nil {
 		err = d.milter.Reload(mc)
 	}

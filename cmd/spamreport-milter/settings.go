@@ -96,9 +96,36 @@ type formSettings struct {
 }
 
 type reporterSettings struct {
-	From         string `toml:"from" means:"mailbox that complaints come from and that a person reads" absent:"postmaster@ this host"`
-	Host         string `toml:"host" means:"this host's public name, for EHLO and Message-ID" absent:"the system's host name"`
-	Smarthost    string `toml:"smarthost" means:"relay that takes complaints, HOST:PORT"`
-	SmarthostTLS string `toml:"smarthost_tls" means:"starttls (required, certificate checked) or none" absent:"none for a relay on this machine, else starttls"`
-	SmarthostCA  string `toml:"smarthost_ca_file" means:"PEM file of the authority that the relay's certificate is checked against" absent:"the system's"`
+	From          string `toml:"from" means:"mailbox that complaints come from and that a person reads" absent:"postmaster@ this host"`
+	Host          string `toml:"host" means:"this host's public name, for EHLO and Message-ID" absent:"the system's host name"`
+	Smarthost     string `toml:"smarthost" means:"relay that takes complaints, HOST:PORT"`
+	SmarthostTLS  string `toml:"smarthost_tls" means:"starttls (required, certificate checked), tls from the first octet, or none" absent:"none for a relay on this machine, else starttls"`
+	SmarthostCA   string `toml:"smarthost_ca_file" means:"PEM file of the authority that the relay's certificate is checked against" absent:"the system's"`
+	SmarthostUser string `toml:"smarthost_user" means:"as whom we authenticate to the relay" absent:"not at all"`
+	SmarthostPass string `toml:"smarthost_password_file" means:"file with the password for that, in its first line" absent:"none"`
+	DKIMKey       string `toml:"dkim_key_file" means:"PEM file of the RSA or Ed25519 key that signs complaints" absent:"the relay signs, or nobody"`
+	DKIMSelector  string `toml:"dkim_selector" means:"selector of that key in DNS" absent:"none"`
+	DKIMDomain    string `toml:"dkim_domain" means:"domain that signs" absent:"that of from"`
+	Answers       string `toml:"answers" means:"address that bounces and answers come back to, with a * where the mark of the complaint goes: abuse+*@isp.example" absent:"the address in from; nothing is learned from them"`
+	Format        string `toml:"format" means:"how complaints are written: arf (feedback report), plain (letter with header and message as text) or xarf (JSON)"`
+	Language      string `toml:"language" means:"language of the letters: de, en, or one that templates adds"`
+	Signature     string `toml:"signature" means:"what stands below every letter" absent:"nothing"`
+	Evidence      string `toml:"evidence" means:"how the reported message is shown: redacted (tokens stand for its recipients), or full to the operator of the source's network and redacted to all others"`
+	KeyFile       string `toml:"key_file" means:"file with a secret of 32 octets or more, which tokens are made with; hosts that share a queue share it" absent:"key in state_dir, made at the first start"`
+	Templates     string `toml:"templates" means:"directory of letters of your own, LANGUAGE/text.tmpl, letter.tmpl and withdrawal.tmpl, in place of those built in" absent:"those built in"`
+
+	Approve         string `toml:"approve" means:"whose word lets complaints out: manual (a person, each time), judged (users' and traps' reports by themselves) or all (filters' verdicts too, which RFC 6650 advises against)"`
+	MaxAge          int    `toml:"max_age" unit:"hours" means:"older messages are not complained about; 0 for any age"`
+	ContactInterval int    `toml:"contact_interval" unit:"hours" means:"least time between complaints to one desk that go out by themselves"`
+	ContactCap      int    `toml:"contact_cap" means:"how many a day go out by themselves to one desk; 0 for any number"`
+	NetworkCap      int    `toml:"network_cap" means:"how many a day go out by themselves about one network, a /24 or /48; 0 for any number"`
+	HourCap         int    `toml:"hour_cap" means:"how many an hour go out by themselves in all; 0 for any number"`
+
+	Desk []deskSettings `toml:"desk" means:"wishes of single abuse desks; the first that fits counts"`
+}
+
+type deskSettings struct {
+	For      string `toml:"for" means:"mailbox of the desk, or @domain for all at and below it"`
+	Format   string `toml:"format,omitempty" means:"arf, plain or xarf; when absent as the desk asks for, else as usual"`
+	Language string `toml:"language,omitempty" means:"when absent as usual"`
 }

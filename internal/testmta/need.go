@@ -10,8 +10,7 @@ type TB interface {
 	Fatal(args ...any)
 }
 
-// Need ends the test where no scratch Postfix can run: with a failure in CI,
-// where everything must be there, else with a skip that says what is missing.
+// Need ends the test where no scratch Postfix can run.
 func Need(t TB) {
 	t.Helper()
 	need(t, Available())
@@ -19,11 +18,17 @@ func Need(t TB) {
 
 func need(t TB, err error) {
 	t.Helper()
-	switch {
-	case err == nil:
-	case os.Getenv("CI") == "true":
-		t.Fatal(err)
-	default:
-		t.Skip(err)
+	if err != nil {
+		Missing(t, err)
 	}
+}
+
+// Missing ends a test that lacks something of the machine's: with a failure in CI,
+// where everything must be there, else with a skip that says what is missing.
+func Missing(t TB, what any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 )
 
@@ -19,6 +20,11 @@ type Message struct {
 	To   []string
 	Data []byte // as it came after DATA, dot-unstuffed, octet for octet
 	TLS  bool   // the session was encrypted
+	User string // as whom the client authenticated
+
+	// What the client asked of notifications (RFC 3461).
+	Return, EnvelopeID string
+	Notify             []string // of the last recipient
 }
 
 // Stage is a step of an SMTP transaction at which a server can fail.
@@ -30,6 +36,7 @@ const (
 	Mail    Stage = "mail"
 	Rcpt    Stage = "rcpt"
 	Data    Stage = "data"
+	End     Stage = "end" // the message is read, the answer is due
 )
 
 // SMTP is a server that keeps whatever it is sent, or fails as told.
@@ -43,19 +50,22 @@ type SMTP struct {
 	faults map[Stage]fault
 	resume chan struct{} // closed when hanging sessions may go on
 	closed bool
+
+	user, password string // of clients, where they must authenticate
 }
 
 // fault is what happens at a stage instead of success.
 type fault struct {
 	refuse *smtp.SMTPError
 	hang   bool // otherwise the connection is cut
+	taken  bool // the message is kept all the same
 }
 
 // StartSMTP starts a server on a free port. With a CA it offers STARTTLS.
 func StartSMTP(ca *CA) (*SMTP, error) {
 	s := &SMTP{more: make(chan struct{}), faults: map[Stage]fault{}, resume: make(chan struct{})}
 	s.server = smtp.NewServer(smtp.BackendFunc(s.newSession))
-	s.server.Domain, s.server.EnableDSN = "sink.test", true
+	s.server.Domain, s.server.EnableDSN, s.server.AllowInsecureAuth = "sink.test", true, true
 	s.server.ReadTimeout, s.server.WriteTimeout = time.Minute, time.Minute
 	s.server.ErrorLog = log.New(io.Discard, "", 0)
 	if ca != nil {
@@ -99,6 +109,17 @@ func (s *SMTP) Hang(at Stage) { s.fail(at, fault{hang: true}) }
 
 // Cut makes the server drop the connection at that stage.
 func (s *SMTP) Cut(at Stage) { s.fail(at, fault{}) }
+
+// CutTaken makes the server take messages and drop the connection in place of
+// saying so.
+func (s *SMTP) CutTaken() { s.fail(End, fault{taken: true}) }
+
+// RequireAuth refuses clients that do not authenticate by PLAIN.
+func (s *SMTP) RequireAuth(user, password string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.user, s.password = user, password
+}
 
 func (s *SMTP) fail(at Stage, f fault) {
 	s.mu.Lock()
@@ -208,25 +229,50 @@ type session struct {
 	s    *SMTP
 	conn *smtp.Conn
 	m    Message
+	user string
 }
 
 func (s *SMTP) newSession(c *smtp.Conn) (smtp.Session, error) {
 	return &session{s: s, conn: c}, nil
 }
 
-func (x *session) Mail(from string, _ *smtp.MailOptions) error {
+// AuthMechanisms and Auth make smtp.AuthSession.
+func (x *session) AuthMechanisms() []string { return []string{sasl.Plain} }
+
+func (x *session) Auth(string) (sasl.Server, error) {
+	return sasl.NewPlainServer(func(_, user, password string) error {
+		x.s.mu.Lock()
+		defer x.s.mu.Unlock()
+		if user != x.s.user || password != x.s.password {
+			return smtp.ErrAuthFailed
+		}
+		x.user = user
+		return nil
+	}), nil
+}
+
+func (x *session) Mail(from string, o *smtp.MailOptions) error {
 	_, encrypted := x.conn.TLSConnectionState()
-	x.m = Message{From: from, TLS: encrypted}
+	x.s.mu.Lock()
+	required := x.s.user
+	x.s.mu.Unlock()
+	if x.user != required {
+		return smtp.ErrAuthRequired
+	}
+	x.m = Message{From: from, TLS: encrypted, User: x.user, Return: string(o.Return), EnvelopeID: o.EnvelopeID}
 	return x.s.failAt(Mail, x.conn.Conn())
 }
 
-func (x *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+func (x *session) Rcpt(to string, o *smtp.RcptOptions) error {
 	for _, at := range []Stage{Rcpt, rcptTo(to)} {
 		if err := x.s.failAt(at, x.conn.Conn()); err != nil {
 			return err
 		}
 	}
-	x.m.To = append(x.m.To, to)
+	x.m.To, x.m.Notify = append(x.m.To, to), nil
+	for _, n := range o.Notify {
+		x.m.Notify = append(x.m.Notify, string(n))
+	}
 	return nil
 }
 
@@ -239,6 +285,15 @@ func (x *session) Data(r io.Reader) error {
 		return err
 	}
 	x.m.Data = data
+	x.s.mu.Lock()
+	taken := x.s.faults[End].taken
+	x.s.mu.Unlock()
+	if taken {
+		x.s.take(x.m)
+	}
+	if err := x.s.failAt(End, x.conn.Conn()); err != nil {
+		return err
+	}
 	x.s.take(x.m)
 	return nil
 }

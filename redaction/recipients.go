@@ -1,0 +1,120 @@
+package redaction
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strings"
+
+	"spamreport-milter/trace"
+)
+
+// maxRecipients bounds how many mailboxes of one message are hidden: a sender can
+// write any number of them into fields.
+const maxRecipients = 200
+
+// Fields that say whose mail it is, and those that may.
+var (
+	deliveryFields = []string{"Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-Rcpt-To", "X-Forwarded-To", "X-Forwarded-For"}
+	addressFields  = []string{"To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Apparently-To"}
+)
+
+var (
+	addressIn = regexp.MustCompile(`[^\s<>()\[\]:;,"@]{1,64}@[^\s<>()\[\]:;,"@]{1,255}`)
+	forClause = regexp.MustCompile(`(?i)\bfor\s+<?([^\s<>()\[\]:;,"@]{1,64}@[^\s<>()\[\]:;,"@]{1,255})`)
+)
+
+// Recipients lists the mailboxes that a message came to: those of the envelope, of
+// the fields that servers write at delivery and forwarding, and of To and Cc those
+// in the same domains. A saved message that says none of these has all of To and Cc.
+func Recipients(m *trace.Message) []string {
+	all := slices.Clone(m.RcptTo)
+	for _, name := range deliveryFields {
+		all = append(all, addresses(m, name)...)
+	}
+	for _, v := range m.Fields("Received") {
+		for _, found := range forClause.FindAllStringSubmatch(clip(v), -1) {
+			all = append(all, found[1])
+		}
+	}
+	known := domains(all)
+	for _, name := range addressFields {
+		for _, a := range addresses(m, name) {
+			if len(known) == 0 || known[domainOf(a)] {
+				all = append(all, a)
+			}
+		}
+	}
+	return all[:min(len(all), maxRecipients)]
+}
+
+func addresses(m *trace.Message, name string) []string {
+	var all []string
+	for _, v := range m.Fields(name) {
+		all = append(all, addressIn.FindAllString(clip(v), -1)...)
+	}
+	return all
+}
+
+// clip bounds the work that one field can make.
+func clip(v string) string { return v[:min(len(v), 64<<10)] }
+
+func domains(all []string) map[string]bool {
+	known := map[string]bool{}
+	for _, a := range all {
+		known[domainOf(a)] = true
+	}
+	return known
+}
+
+func domainOf(a string) string { return strings.ToLower(a[strings.LastIndexByte(a, '@')+1:]) }
+
+// Strip takes fields out of a header section: names in any case, a name with "*" at
+// its end all that begin so. A filter's marks say nothing of how the message came,
+// and tell its sender how to pass.
+func Strip(header []byte, names []string) []byte {
+	var out []byte
+	for at := 0; at < len(header); {
+		end := fieldEnd(header, at)
+		field := header[at:end]
+		switch drop := named(field, names); {
+		case drop && out == nil:
+			out = append(make([]byte, 0, len(header)), header[:at]...)
+		case !drop && out != nil:
+			out = append(out, field...)
+		}
+		at = end
+	}
+	if out == nil {
+		return header
+	}
+	return out
+}
+
+// fieldEnd returns where the field at a place ends, with its folded lines.
+func fieldEnd(header []byte, at int) int {
+	for {
+		n := bytes.IndexByte(header[at:], '\n')
+		if n < 0 {
+			return len(header)
+		}
+		if at += n + 1; at == len(header) || header[at] != ' ' && header[at] != '\t' {
+			return at
+		}
+	}
+}
+
+func named(field []byte, names []string) bool {
+	colon := bytes.IndexByte(field, ':')
+	if colon < 0 {
+		return false
+	}
+	name := string(bytes.TrimRight(field[:colon], " \t"))
+	return slices.ContainsFunc(names, func(n string) bool {
+		begin, glob := strings.CutSuffix(n, "*")
+		if glob {
+			return len(name) >= len(begin) && strings.EqualFold(name[:len(begin)], begin)
+		}
+		return strings.EqualFold(name, n)
+	})
+}

@@ -1,0 +1,179 @@
+// Package redaction hides from a complaint's reader whose mail was reported. Each
+// recipient becomes a keyed token (RFC 6590), the same one every time, so that two
+// complaints about one mailbox can be told to be that, and nobody without the key
+// can tell which. All else stays octet for octet as it was.
+package redaction
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base32"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// hidden is the domain that stands in place of recipients' ones: it can't exist
+// (RFC 2606 §2). A vanity domain names a person as well as a mailbox does.
+const hidden = "redacted.invalid"
+
+// Redactor hides a set of mailboxes. It may be used by several at once.
+type Redactor struct {
+	patterns []pattern
+	starts   [1 << 16 / 64]uint64     // bit set for the first two octets of patterns, in lower case
+	by       map[uint16][]int         // patterns by these
+	mailbox  map[string]replacement   // by mailbox in lower case
+	locals   map[string][]replacement // by domain, longest local part first
+}
+
+// replacement is a mailbox's local part and what stands in its place.
+type replacement struct{ local, token string }
+
+// New returns a Redactor for mailboxes LOCAL@DOMAIN. Others with the same key give
+// the same tokens. What is no mailbox is passed over.
+func New(key []byte, mailboxes []string) *Redactor {
+	r := &Redactor{by: map[uint16][]int{}, mailbox: map[string]replacement{}, locals: map[string][]replacement{}}
+	for _, m := range mailboxes {
+		r.add(key, m)
+		if local, domain, ok := split(m); ok { // user+tag is user's (RFC 5233)
+			if base, _, tagged := strings.Cut(local, "+"); tagged && base != "" {
+				r.add(key, base+"@"+domain)
+			}
+		}
+	}
+	for domain, locals := range r.locals {
+		slices.SortFunc(locals, func(a, b replacement) int { return len(b.local) - len(a.local) })
+		r.pattern(pattern{text: domain, fold: true, locals: locals})
+	}
+	return r
+}
+
+func split(mailbox string) (local, domain string, ok bool) {
+	at := strings.LastIndexByte(mailbox, '@')
+	if at < 1 || len(mailbox)-at < 3 {
+		return "", "", false
+	}
+	return mailbox[:at], mailbox[at+1:], true
+}
+
+func (r *Redactor) add(key []byte, mailbox string) {
+	written := mailbox
+	mailbox = strings.ToLower(mailbox)
+	local, domain, ok := split(mailbox)
+	if _, known := r.mailbox[mailbox]; known || !ok {
+		return
+	}
+	rep := replacement{local, token(key, mailbox)}
+	r.mailbox[mailbox] = rep
+	for _, d := range spellings(domain) {
+		r.locals[d] = append(r.locals[d], rep)
+	}
+	for _, p := range planted(mailbox, written) {
+		p.token = rep.token
+		r.pattern(p)
+	}
+}
+
+var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// token is a mailbox's keyed hash: 16 to 18 characters, at least 80 bits. Its length
+// is chosen so that the whole replacement is as long as the mailbox but for a
+// multiple of three: base64 that follows then stays what it was.
+func token(key []byte, mailbox string) string {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(mailbox))
+	s := base32Lower.EncodeToString(h.Sum(nil))
+	n := 16
+	for (n+1+len(hidden)-len(mailbox))%3 != 0 {
+		n++
+	}
+	return s[:n]
+}
+
+// pattern is something to look for.
+type pattern struct {
+	text   string
+	fold   bool          // in any case; then text is in lower case
+	locals []replacement // a domain: what may stand before it
+	token  string        // otherwise: what stands in its place
+}
+
+// shortest is how long a pattern must be: less stands anywhere by chance.
+const shortest = 3
+
+func (r *Redactor) pattern(p pattern) {
+	if len(p.text) < shortest {
+		return
+	}
+	k := start(p.text[0], p.text[1])
+	r.starts[k/64] |= 1 << (k % 64)
+	r.by[k] = append(r.by[k], len(r.patterns))
+	r.patterns = append(r.patterns, p)
+}
+
+func start(a, b byte) uint16 { return uint16(lower(a)) | uint16(lower(b))<<8 }
+
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c | 0x20
+	}
+	return c
+}
+
+// Message redacts a message given as header section, with the line end of its last
+// field, and body. Where nothing is to be hidden it returns what it was given.
+func (r *Redactor) Message(header, body []byte) (h, b []byte) {
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	h = apply(header, r.edits(s, header, false, 0))
+	return h, apply(body, r.edits(s, body, declaresBase64(header), 0))
+}
+
+// Text redacts a text that is decoded already, such as a Subject for people.
+func (r *Redactor) Text(text string) string {
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	return string(apply([]byte(text), r.edits(s, []byte(text), false, 0)))
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// edit replaces text[from:to].
+type edit struct {
+	from, to int
+	by       string
+}
+
+// settle sorts edits and makes them disjoint: of two that overlap the first one's
+// replacement stands for both.
+func settle(edits []edit) []edit {
+	slices.SortFunc(edits, func(a, b edit) int {
+		if a.from != b.from {
+			return a.from - b.from
+		}
+		return b.to - a.to
+	})
+	out := edits[:0]
+	for _, e := range edits {
+		if n := len(out); n > 0 && e.from < out[n-1].to {
+			out[n-1].to = max(out[n-1].to, e.to)
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// apply makes the edits, which are settled.
+func apply(text []byte, edits []edit) []byte {
+	if len(edits) == 0 {
+		return text
+	}
+	out := make([]byte, 0, len(text)+32*len(edits))
+	at := 0
+	for _, e := range edits {
+		out = append(append(out, text[at:e.from]...), e.by...)
+		at = e.to
+	}
+	return append(out, text[at:]...)
+}

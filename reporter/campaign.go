@@ -1,0 +1,123 @@
+package reporter
+
+import (
+	"hash/fnv"
+	"html"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"spamreport-milter/queue"
+	"spamreport-milter/redaction"
+	"spamreport-milter/trace"
+)
+
+// Campaign is what the messages of one mailing have in common: the shape of their
+// subject and a sketch of their text. It is pure, and small enough to be kept.
+type Campaign struct {
+	Subject []string // its words without what changes from mail to mail
+	// Text holds the smallest hashes of its runs of three words, ascending
+	// (a bottom-k sketch): how many two texts share tells how alike they are.
+	Text []uint64
+}
+
+// What a sketch keeps, and from where on likeness says something.
+const (
+	sketchSize  = 128
+	enoughWords = 12  // runs of words that a text needs to be compared by itself
+	alike       = 0.5 // share of runs that two mails of one campaign have at least
+	akin        = 0.1 // share below which the same subject means nothing
+	longSubject = 3   // words that a subject needs to mean something
+)
+
+// CampaignOf looks at a message.
+func CampaignOf(m *trace.Message) Campaign {
+	own := map[string]bool{} // the recipient's names, which a mailing writes into each mail
+	for _, r := range redaction.Recipients(m) {
+		local, _, _ := strings.Cut(strings.ToLower(r), "@")
+		for _, w := range strings.FieldsFunc(local, notWord) {
+			own[w] = true
+		}
+	}
+	c := Campaign{Subject: plainWords(replyMarks.ReplaceAllString(decodedSubject(m), ""), own)}
+	words := plainWords(html.UnescapeString(readText(m)), own)
+	for i := range max(0, len(words)-2) {
+		h := fnv.New64a()
+		for _, w := range words[i : i+3] {
+			h.Write([]byte(w))
+			h.Write([]byte{0})
+		}
+		c.Text = append(c.Text, h.Sum64())
+	}
+	slices.Sort(c.Text)
+	c.Text = slices.Compact(c.Text)
+	c.Text = slices.Clip(c.Text[:min(len(c.Text), sketchSize)])
+	return c
+}
+
+var (
+	replyMarks = regexp.MustCompile(`(?i)^\s*((re|fwd?|aw|wg|sv|antw)\s*:\s*)+`)
+	links      = regexp.MustCompile(`(?i)\b(https?://|www\.)[^\s<>"']+|[^\s<>"'@]+@[^\s<>"'@]+`)
+)
+
+func notWord(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+
+// plainWords are the words of a text in lower case. Links and addresses, numbers and
+// the recipient's names differ within a mailing: they are left out, but for a mark
+// in the place of links.
+func plainWords(text string, own map[string]bool) []string {
+	text = links.ReplaceAllString(strings.ToLower(text), " link ")
+	words := strings.FieldsFunc(text, notWord)
+	return slices.DeleteFunc(words, func(w string) bool {
+		return own[w] || strings.ContainsFunc(w, unicode.IsDigit)
+	})
+}
+
+// Same reports whether two messages that came from one network are of one mailing.
+// What looks alike but is not is worse than what is and does not: each complaint
+// must be about one thing.
+func (c Campaign) Same(other Campaign) bool {
+	likeness := c.likeness(other)
+	subject := len(c.Subject) >= longSubject && slices.Equal(c.Subject, other.Subject)
+	switch {
+	case len(c.Text) >= enoughWords && len(other.Text) >= enoughWords:
+		return likeness >= alike || subject && likeness >= akin
+	case len(c.Text) == 0 && len(other.Text) == 0: // pictures alone
+		return subject
+	}
+	return subject && likeness >= alike
+}
+
+// likeness estimates the share of runs of words that two texts have in common, of
+// all that they have (Jaccard): from the smallest of both, which are a fair sample.
+func (c Campaign) likeness(other Campaign) float64 {
+	all, both := 0, 0
+	for i, j := 0, 0; all < sketchSize && (i < len(c.Text) || j < len(other.Text)); all++ {
+		switch {
+		case j == len(other.Text) || i < len(c.Text) && c.Text[i] < other.Text[j]:
+			i++
+		case i == len(c.Text) || other.Text[j] < c.Text[i]:
+			j++
+		default:
+			i, j, both = i+1, j+1, both+1
+		}
+	}
+	if all == 0 {
+		return 0
+	}
+	return float64(both) / float64(all)
+}
+
+// Joins returns the complaint that a message belongs to, of those about the same
+// network to the same desk that may still take one: the first whose sample is of the
+// same mailing. Complaints need their first incident with its report.
+func Joins(m *trace.Message, open []*queue.Complaint) (c *queue.Complaint, ok bool) {
+	mine := CampaignOf(m)
+	for _, c := range open {
+		if len(c.Incidents) > 0 && mine.Same(CampaignOf(&c.Incidents[0].Report.Message)) {
+			return c, true
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,237 @@
+package reporter_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"spamreport-milter/contact"
+	"spamreport-milter/queue"
+	"spamreport-milter/reporter"
+	"spamreport-milter/trace"
+)
+
+// certain is a complaint that nothing speaks against.
+func certain() (*queue.Report, *queue.Complaint, *contact.Answer) {
+	c := complaint(fromSender())
+	answer := contact.Answer{Contacts: []contact.Contact{{Address: "abuse@net.test", Scope: contact.ScopeNetwork, Confidence: contact.High}}}
+	return &queue.Report{Cause: queue.CauseUser, Received: noon, Message: fromSender()}, c, &answer
+}
+
+// TestRelease holds each reason that keeps a complaint from going out by itself to
+// a case that it alone decides.
+func TestRelease(t *testing.T) {
+	judged := reporter.Policy{Approve: reporter.ApproveJudged, Interval: 24 * time.Hour, ContactCap: 3, NetworkCap: 4, HourCap: 5}
+	type all struct {
+		p      reporter.Policy
+		r      *queue.Report
+		c      *queue.Complaint
+		answer *contact.Answer
+		h      reporter.History
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*all)
+		ok     bool
+		why    string
+	}{
+		{"judged, user", func(*all) {}, true, ""},
+		{"judged, trap", func(a *all) { a.r.Cause = queue.CauseTrap }, true, ""},
+		{"judged, hand", func(a *all) { a.r.Cause = queue.CauseHand }, true, ""},
+		{"judged, filter", func(a *all) { a.r.Cause = queue.CauseFilter }, false, ""},
+		{"all, filter", func(a *all) { a.p.Approve, a.r.Cause = reporter.ApproveAll, queue.CauseFilter }, true, ""},
+		{"manual", func(a *all) { a.p.Approve = reporter.ApproveManual }, false, ""},
+		{"nothing said", func(a *all) { a.p.Approve = "" }, false, ""},
+		{"nonsense", func(a *all) { a.p.Approve = "always" }, false, ""},
+		{"no contact", func(a *all) { a.c.To = nil }, false, ""},
+		{"claimed source", func(a *all) { a.c.Incidents[0].Chain.Hops[0].Grade = trace.GradeClaimed }, false, "source is not certain"},
+		{"attested source", func(a *all) { a.c.Incidents[0].Chain.Hops[0].Grade = trace.GradeAttested }, true, ""},
+		{"uncertain contact", func(a *all) { a.answer.Contacts[0].Confidence = contact.Low }, false, "abuse@net.test is not certain"},
+		{"just had one", func(a *all) { a.h.Last = noon.Add(-time.Hour) }, false, "by itself the next goes out from Tue, 24 Nov 2026 11:00"},
+		{"had one yesterday", func(a *all) { a.h.Last = noon.Add(-24 * time.Hour) }, true, ""},
+		{"contact cap", func(a *all) { a.h.Contact = 3 }, false, "3 complaints went out to this desk"},
+		{"below contact cap", func(a *all) { a.h.Contact = 2 }, true, ""},
+		{"network cap", func(a *all) { a.h.Network = 4 }, false, "about this network"},
+		{"hour cap", func(a *all) { a.h.Hour = 5 }, false, "in an hour"},
+		{"no caps", func(a *all) {
+			a.p = reporter.Policy{Approve: reporter.ApproveJudged}
+			a.h.Contact, a.h.Hour = 1000, 1000
+		}, true, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, k, answer := certain()
+			a := all{judged, r, k, answer, reporter.History{Now: noon}}
+			c.change(&a)
+			ok, why := a.p.Release(a.r, a.c, a.answer, a.h)
+			if ok != c.ok || !strings.Contains(why, c.why) || (why == "") != (c.why == "") {
+				t.Errorf("%v, %q; want %v, %q", ok, why, c.ok, c.why)
+			}
+		})
+	}
+}
+
+func TestAgeGate(t *testing.T) {
+	m := fromSender()
+	chain := trace.Follow(&m, trace.Options{})
+	p := reporter.Policy{MaxAge: 48 * time.Hour}
+	for hours, want := range map[int]bool{0: true, 47: true, 48: true, 49: false, 1000: false} {
+		why := p.Refuse(&queue.Report{Message: m, Received: noon.Add(time.Duration(hours) * time.Hour)}, &chain)
+		if (why == "") != want || !want && !strings.Contains(why, "too old") {
+			t.Errorf("after %d hours: %q", hours, why)
+		}
+	}
+}
+
+func high(a netip.Addr) (contact.Answer, error) {
+	answer, err := found(a)
+	answer.Contacts[0].Confidence, answer.Contacts[0].Scope = contact.High, contact.ScopeNetwork
+	return answer, err
+}
+
+// TestReleasedByItself runs the policies with a real queue: the first of two user's
+// reports goes out, the second waits; a filter's verdict waits.
+func TestReleasedByItself(t *testing.T) {
+	d := start(t, registry(high), func(c *reporter.Config) {
+		c.Policy = reporter.Policy{Approve: reporter.ApproveJudged, Interval: time.Hour, ContactCap: 10, NetworkCap: 10, HourCap: 10}
+	})
+	report := func(cause queue.Cause, body string) {
+		m := fromSender()
+		m.Body = []byte(body)
+		if _, err := d.Submit(t.Context(), queue.Report{Cause: cause, Reporter: "anna@isp.test", Message: m}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report(queue.CauseFilter, "a\r\n")
+	if c := d.complaint(d.event(queue.ActionFiled).ComplaintID); c.State != queue.Held || c.Hold != "" {
+		t.Errorf("a filter's verdict is %s, %q", c.State, c.Hold)
+	}
+	report(queue.CauseUser, "b\r\n")
+	sent := d.complaint(d.event(queue.ActionSent).ComplaintID)
+	if sent.Sender != us || sent.ReadyAt.IsZero() {
+		t.Errorf("sent as %+v at %v", sent.Sender, sent.ReadyAt)
+	}
+	report(queue.CauseUser, "c\r\n")
+	for {
+		list, err := d.List(t.Context(), queue.Filter{States: []queue.State{queue.Held}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list) < 2 {
+			time.Sleep(5 * time.Millisecond)
+			continue
+		}
+		if !strings.Contains(list[0].Hold, "the desk had one at") {
+			t.Errorf("hold %q", list[0].Hold)
+		}
+		break
+	}
+	if n := len(d.relay.Messages()); n != 1 {
+		t.Errorf("%d complaints went out", n)
+	}
+}
+
+// TestCapsHoldInAStorm hands in many reports at once: no more go out than may.
+func TestCapsHoldInAStorm(t *testing.T) {
+	d := start(t, registry(high), func(c *reporter.Config) {
+		c.Policy = reporter.Policy{Approve: reporter.ApproveAll, HourCap: 5}
+	})
+	for i := range 60 {
+		m := fromSender()
+		m.Session.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{45, 66, byte(i), 1}), 25)
+		d.submit(m)
+	}
+	for {
+		counts, err := d.Counts(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if counts[queue.Held]+counts[queue.Sent] == 60 {
+			if counts[queue.Sent] != 5 {
+				t.Errorf("%v: want 5 to go out", counts)
+			}
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// TestMonth decides on 100,000 reports about 2,000 networks in the time of a month,
+// storms among them. No desk, network or hour gets more than it may, and nothing is
+// said about own networks.
+func TestMonth(t *testing.T) {
+	own := netip.MustParsePrefix("45.66.0.0/20")
+	p := reporter.Policy{Networks: []netip.Prefix{own}, MaxAge: 48 * time.Hour, Approve: reporter.ApproveJudged,
+		Interval: 6 * time.Hour, ContactCap: 3, NetworkCap: 2, HourCap: 40}
+	random := rand.New(rand.NewPCG(1, 2))
+	type network struct {
+		report queue.Report
+		chain  trace.Chain
+		addr   netip.Addr
+		desk   int
+	}
+	networks := make([]network, 2000)
+	for i := range networks {
+		m := fromSender()
+		a := netip.AddrFrom4([4]byte{45, 66 + byte(i/256), byte(i % 256), 7})
+		m.Session.Client = netip.AddrPortFrom(a, 25)
+		networks[i] = network{queue.Report{Cause: queue.CauseUser, Message: m}, trace.Follow(&m, trace.Options{}), a, i / 3}
+	}
+	_, c, answer := certain()
+	desks, about := map[int][]time.Time{}, map[int][]time.Time{}
+	var sent []time.Time
+	refused := 0
+	for n := range 100_000 {
+		i := random.IntN(len(networks))
+		if n%3 == 0 {
+			i = random.IntN(20) * 97 // the worst
+		}
+		w := &networks[i]
+		now := noon.Add(time.Duration(n) * (30 * 24 * time.Hour / 100_000))
+		w.report.Received, w.report.Message.Session.Time = now, now.Add(-time.Duration(random.IntN(60))*time.Hour)
+		if why := p.Refuse(&w.report, &w.chain); why != "" {
+			refused++
+			continue
+		}
+		if own.Contains(w.addr) {
+			t.Fatalf("own network %s passes", w.addr)
+		}
+		h := reporter.History{Now: now, Hour: within(sent, now, time.Hour), Contact: within(desks[w.desk], now, 24*time.Hour),
+			Network: within(about[i], now, 24*time.Hour)}
+		if all := desks[w.desk]; len(all) > 0 {
+			h.Last = all[len(all)-1]
+		}
+		c.Incidents[0].Chain = w.chain
+		if ok, _ := p.Release(&w.report, c, answer, h); ok {
+			sent, desks[w.desk], about[i] = append(sent, now), append(desks[w.desk], now), append(about[i], now)
+		}
+	}
+	check := func(what string, all []time.Time, d time.Duration, most int) {
+		for i := most; i < len(all); i++ {
+			if all[i].Sub(all[i-most]) < d {
+				t.Errorf("%s: more than %d within %v", what, most, d)
+			}
+		}
+	}
+	check("all", sent, time.Hour, p.HourCap)
+	for desk, all := range desks {
+		check(fmt.Sprint("desk ", desk), all, 24*time.Hour, p.ContactCap)
+		check(fmt.Sprint("desk ", desk), all, p.Interval, 1)
+	}
+	for i, all := range about {
+		check(fmt.Sprint("network ", i), all, 24*time.Hour, p.NetworkCap)
+	}
+	if refused == 0 || len(sent) < 10_000 {
+		t.Errorf("%d refused, %d sent: the month was too quiet to show anything", refused, len(sent))
+	}
+}
+
+// within counts the times in the span before now.
+func within(all []time.Time, now time.Time, d time.Duration) (n int) {
+	for i := len(all) - 1; i >= 0 && now.Sub(all[i]) < d; i-- {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,165 @@
+package reporter
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/mail"
+	"regexp"
+	"strings"
+	"time"
+
+	"spamreport-milter/queue"
+)
+
+// XARF is the Extended Abuse Reporting Format, version 4: a multipart/report whose
+// third part is JSON with the original inside, in place of the original. Readers
+// of plain ARF ignore it, so it goes only to those who ask for it.
+var XARF = Format{
+	Name:   "xarf",
+	letter: "text",
+	write:  writeXARF,
+}
+
+// maxEvidence is how much of an original one piece of evidence may be, in octets,
+// by the core schema of XARF 4.
+const maxEvidence = 5 << 20
+
+// writeXARF falls back to ARF where the schema asks for what nobody knows: the
+// port that the source used, or an envelope sender with a mailbox.
+func writeXARF(w io.Writer, d *draft) error {
+	if sourcePort(d.sample()) == 0 || len(d.mailFrom) > 254 || !addrSpec.MatchString(d.mailFrom) {
+		return writeARF(w, d)
+	}
+	text, err := d.textPart()
+	if err != nil {
+		return err
+	}
+	report, err := json.MarshalIndent(xarfOf(d), "", "  ")
+	if err != nil {
+		return err
+	}
+	f := fields{}
+	f.add("Feedback-Type", "xarf")
+	f.add("User-Agent", d.sender.Agent)
+	f.add("Version", "1")
+	return d.report(w, text,
+		section{kind: "message/feedback-report", body: f.Bytes()},
+		section{kind: "application/json", params: map[string]string{"name": "xarf.json"}, base64: true, body: report})
+}
+
+// xarf is a report of type messaging/spam, with the fields that we fill in.
+type xarf struct {
+	Version        string         `json:"xarf_version"`
+	ID             string         `json:"report_id"`
+	Time           time.Time      `json:"timestamp"` // when the message arrived
+	Reporter       xarfParty      `json:"reporter"`
+	Sender         xarfParty      `json:"sender"`
+	Source         string         `json:"source_identifier"`
+	Port           uint16         `json:"source_port"`
+	Category       string         `json:"category"`
+	Type           string         `json:"type"`
+	EvidenceSource string         `json:"evidence_source"`
+	Protocol       string         `json:"protocol"`
+	MailFrom       string         `json:"smtp_from"`
+	Subject        string         `json:"subject,omitempty"`
+	Recipients     int            `json:"recipient_count,omitempty"`
+	Description    string         `json:"description"`
+	Evidence       []xarfEvidence `json:"evidence"`
+}
+
+type xarfParty struct {
+	Org     string `json:"org"`
+	Contact string `json:"contact"`
+	Domain  string `json:"domain"`
+}
+
+type xarfEvidence struct {
+	Type        string `json:"content_type"`
+	Description string `json:"description"`
+	Payload     []byte `json:"payload"` // base64 in JSON
+	Hash        string `json:"hash"`
+	Size        int    `json:"size"`
+}
+
+func xarfOf(d *draft) xarf {
+	us := xarfUs(d.sender)
+	x := xarf{
+		Version: "4.0.0", ID: uuid(d.MessageID), Time: arrival(d.sample()).UTC().Truncate(time.Second),
+		Reporter: us, Sender: us,
+		Source: d.Source.String(), Port: sourcePort(d.sample()),
+		Category: "messaging", Type: "spam", Protocol: "smtp",
+		EvidenceSource: evidenceSource(d.sample().Report.Cause),
+		MailFrom:       d.mailFrom, Subject: clip(d.letter.Subject, 500),
+		Description: "Unsolicited bulk mail, " + reference(d.ID),
+	}
+	if n := len(d.Incidents); n > 1 {
+		x.Recipients = n
+	}
+	original, kept := d.original, "The message as it was received"
+	if len(original) > maxEvidence {
+		original, kept = original[:maxEvidence], "The beginning of the message as it was received"
+	}
+	x.Evidence = []xarfEvidence{{Type: "message/rfc822", Description: kept, Payload: original,
+		Hash: fmt.Sprintf("sha256:%x", sha256.Sum256(original)), Size: len(original)}}
+	return x
+}
+
+func xarfUs(s queue.Sender) xarfParty {
+	from, err := mail.ParseAddress(s.From)
+	if err != nil {
+		from = &mail.Address{Address: "postmaster@" + s.Host}
+	}
+	p := xarfParty{Org: from.Name, Contact: from.Address, Domain: domainOf(from.Address)}
+	if p.Org == "" {
+		p.Org = p.Domain
+	}
+	p.Org = clip(p.Org, 200)
+	return p
+}
+
+// evidenceSource says who called it spam, in XARF's words.
+func evidenceSource(c queue.Cause) string {
+	switch c {
+	case queue.CauseFilter:
+		return "automated_filter"
+	case queue.CauseTrap:
+		return "spamtrap"
+	}
+	return "user_complaint"
+}
+
+// uuid makes a version 4 UUID (RFC 9562 §5.4) out of a Message-ID, whose random
+// part makes it as random as it should be: the same complaint has the same one.
+func uuid(messageID string) string {
+	b := sha256.Sum256([]byte(messageID))
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16])
+}
+
+// addrSpec is an address as the schema's readers check it: a dot-atom at a host
+// name (RFC 5322 §3.4.1, RFC 1123 §2.1).
+var addrSpec = regexp.MustCompile("^(?i)[a-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}([.][a-z0-9!#$%&'*+/=?^_`{|}~-]+)*" +
+	"@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+
+// clip shortens a text to n characters.
+func clip(s string, n int) string {
+	for i := range s {
+		if n == 0 {
+			return s[:i]
+		}
+		n--
+	}
+	return s
+}
+
+func domainOf(address string) string { return address[strings.LastIndexByte(address, '@')+1:] }
+
+// sourcePort is the port that the source spoke from; 0 where nobody stated it.
+func sourcePort(in *queue.Incident) uint16 {
+	if hop := in.Chain.Source(); hop != nil {
+		return hop.Port
+	}
+	return 0
+}
