@@ -82,8 +82,11 @@ type Complaint struct {
 	To []string
 	// Contact is the contact package's whole answer with its evidence, as JSON.
 	Contact json.RawMessage
-	// LookupAt is when the contact is asked for again; zero for never.
+	// LookupAt is when a held one is looked at again: its contact is asked for, and
+	// one that waits for its time may go out. Zero for never.
 	LookupAt time.Time
+	// Gathering says which reports may join it. It is written only.
+	Gathering Gathering
 
 	Source  netip.Addr // the address complained about
 	Network string     // the network it belongs to, as the registry wrote it
