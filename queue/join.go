@@ -36,10 +36,10 @@ var (
 )
 
 const (
-	// maxIncidents of one complaint; reading a case must stay cheap.
-	maxIncidents = 1000
-	// maxCandidates that one mailing is compared with, the newest first.
-	maxCandidates = 100
+	// MaxIncidents of one complaint; reading a case must stay cheap.
+	MaxIncidents = 1000
+	// MaxCandidates that one mailing is compared with, the newest first.
+	MaxCandidates = 100
 )
 
 const selectCandidates = `SELECT id, state, sketch FROM complaints WHERE gathers = $1 ORDER BY id DESC LIMIT $2`
@@ -52,7 +52,7 @@ func gatherKey(key string) sql.NullInt64 {
 // first, of many the newest hundred.
 func (s *Store) Candidates(ctx context.Context, key string) (all []Candidate, err error) {
 	err = s.view(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.StmtContext(ctx, s.compiled[selectCandidates]).QueryContext(ctx, gatherKey(key), maxCandidates)
+		rows, err := tx.StmtContext(ctx, s.compiled[selectCandidates]).QueryContext(ctx, gatherKey(key), MaxCandidates)
 		if err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func (s *Store) nextPosition(ctx context.Context, tx *change, complaint int64) (
 		return 0, "", err
 	}
 	err = tx.QueryRowContext(ctx, `SELECT coalesce(max(position) + 1, 0) FROM incidents WHERE complaint_id = $1`, complaint).Scan(&position)
-	if err == nil && position >= maxIncidents {
+	if err == nil && position >= MaxIncidents {
 		err = fmt.Errorf("%d has %d: %w", complaint, position, ErrJoin)
 	}
 	return position, state, err

@@ -73,7 +73,7 @@ func testJoinRefused(t *testing.T, b *fixture) {
 	b.claimComplaint()
 	b.check(b.Edit(b.ctx, edited, Edit{To: []string{"abuse@example.net"}, Letter: "Dear desk"}, "user:anna", ""))
 	b.check(b.Drop(b.ctx, dropped, "user:anna", ""))
-	_, err := b.writer.ExecContext(b.ctx, `UPDATE incidents SET position = $1 WHERE complaint_id = $2`, maxIncidents-1, full)
+	_, err := b.writer.ExecContext(b.ctx, `UPDATE incidents SET position = $1 WHERE complaint_id = $2`, MaxIncidents-1, full)
 	b.check(err)
 	b.submit()
 	claim := b.claimReport()

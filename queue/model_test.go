@@ -221,13 +221,10 @@ func (m *model) doClaimLookup(r *rapid.T) {
 func (m *model) doSetContact(r *rapid.T) {
 	c := choose(r, m.lookupClaims)
 	mc := m.complaints[c.Complaint.ID]
-	f := Found{LookupAt: m.clock.now().Add(time.Minute)}
+	f := Found{LookupAt: m.clock.now().Add(time.Minute), Key: "k"}
 	if rapid.Bool().Draw(r, "found") {
 		f.To = []string{"abuse@example.net"}
 		f.Ready = rapid.Bool().Draw(r, "ready")
-	}
-	if mc.gathers {
-		f.Key = "k"
 	}
 	if !owns(r, &mc.lookup, c, m.SetContact(m.ctx, c, f)) {
 		return

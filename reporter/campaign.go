@@ -1,6 +1,7 @@
 package reporter
 
 import (
+	"encoding/binary"
 	"hash/fnv"
 	"html"
 	"regexp"
@@ -14,9 +15,12 @@ import (
 )
 
 // Campaign is what the messages of one mailing have in common: the shape of their
-// subject and a sketch of their text. It is pure, and small enough to be kept.
+// subject and a sketch of their text. It is pure, and small enough to be kept: no
+// word can be read from it.
 type Campaign struct {
-	Subject []string // its words without what changes from mail to mail
+	// Subject is a hash of the words of the subject without what changes from mail to
+	// mail; 0 for one that is too short to mean something.
+	Subject uint64
 	// Text holds the smallest hashes of its runs of three words, ascending
 	// (a bottom-k sketch): how many two texts share tells how alike they are.
 	Text []uint64
@@ -40,19 +44,49 @@ func CampaignOf(m *trace.Message) Campaign {
 			own[w] = true
 		}
 	}
-	c := Campaign{Subject: plainWords(replyMarks.ReplaceAllString(decodedSubject(m), ""), own)}
+	var c Campaign
+	if words := plainWords(replyMarks.ReplaceAllString(decodedSubject(m), ""), own); len(words) >= longSubject {
+		c.Subject = hashOf(words)
+	}
 	words := plainWords(html.UnescapeString(readText(m)), own)
 	for i := range max(0, len(words)-2) {
-		h := fnv.New64a()
-		for _, w := range words[i : i+3] {
-			h.Write([]byte(w))
-			h.Write([]byte{0})
-		}
-		c.Text = append(c.Text, h.Sum64())
+		c.Text = append(c.Text, hashOf(words[i:i+3]))
 	}
 	slices.Sort(c.Text)
 	c.Text = slices.Compact(c.Text)
 	c.Text = slices.Clip(c.Text[:min(len(c.Text), sketchSize)])
+	return c
+}
+
+func hashOf(words []string) uint64 {
+	h := fnv.New64a()
+	for _, w := range words {
+		h.Write([]byte(w))
+		h.Write([]byte{0})
+	}
+	return h.Sum64()
+}
+
+// comparable reports whether the message may be of one mailing with any other.
+func (c Campaign) comparable() bool { return c.Subject != 0 || len(c.Text) >= enoughWords }
+
+// sketch is a campaign as it is stored: big endian, the subject first.
+func (c Campaign) sketch() []byte {
+	b := binary.BigEndian.AppendUint64(nil, c.Subject)
+	for _, h := range c.Text {
+		b = binary.BigEndian.AppendUint64(b, h)
+	}
+	return b
+}
+
+func campaignFrom(sketch []byte) (c Campaign) {
+	if len(sketch) < 8 {
+		return c
+	}
+	c.Subject = binary.BigEndian.Uint64(sketch)
+	for sketch = sketch[8:]; len(sketch) >= 8; sketch = sketch[8:] {
+		c.Text = append(c.Text, binary.BigEndian.Uint64(sketch))
+	}
 	return c
 }
 
@@ -79,7 +113,7 @@ func plainWords(text string, own map[string]bool) []string {
 // must be about one thing.
 func (c Campaign) Same(other Campaign) bool {
 	likeness := c.likeness(other)
-	subject := len(c.Subject) >= longSubject && slices.Equal(c.Subject, other.Subject)
+	subject := c.Subject != 0 && c.Subject == other.Subject
 	switch {
 	case len(c.Text) >= enoughWords && len(other.Text) >= enoughWords:
 		return likeness >= alike || subject && likeness >= akin
@@ -109,15 +143,14 @@ func (c Campaign) likeness(other Campaign) float64 {
 	return float64(both) / float64(all)
 }
 
-// Joins returns the complaint that a message belongs to, of those about the same
-// network to the same desk that may still take one: the first whose sample is of the
-// same mailing. Complaints need their first incident with its report.
-func Joins(m *trace.Message, open []*queue.Complaint) (c *queue.Complaint, ok bool) {
-	mine := CampaignOf(m)
-	for _, c := range open {
-		if len(c.Incidents) > 0 && mine.Same(CampaignOf(&c.Incidents[0].Report.Message)) {
-			return c, true
+// Joins returns the complaint that a message of the campaign belongs to, of those about
+// the same network to the same desk that may still take one: the first whose sample is
+// of the same mailing.
+func (c Campaign) Joins(open []queue.Candidate) (id int64, ok bool) {
+	for _, k := range open {
+		if c.Same(campaignFrom(k.Sketch)) {
+			return k.ID, true
 		}
 	}
-	return nil, false
+	return 0, false
 }
