@@ -31,7 +31,7 @@ const (
 	sketchSize  = 128
 	enoughWords = 12  // runs of words that a text needs to be compared by itself
 	alike       = 0.5 // share of runs that two mails of one campaign have at least
-	akin        = 0.1 // share below which the same subject means nothing
+	akin        = 0.4 // share below which the same subject means nothing
 	longSubject = 3   // words that a subject needs to mean something
 )
 

@@ -44,6 +44,7 @@ func TestCampaigns(t *testing.T) {
 		{"pictures with a short subject", mailing("Hello", ""), mailing("Hello", ""), false},
 		{"nothing at all", mailing("", ""), mailing("", ""), false},
 		{"short texts", mailing("Hi", "call me"), mailing("Hi", "call me"), false},
+		{"one subject and footer, two texts", mailing("News of this week for you", invoice+pills[:110]), mailing("News of this week for you", parcel+pills[:110]), false},
 		{"one footer, two texts", mailing("A", invoice+pills[:60]), mailing("B", parcel+pills[:60]), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

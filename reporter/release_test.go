@@ -1,7 +1,6 @@
 package reporter_test
 
 import (
-
 	"net/netip"
 	"strings"
 	"testing"

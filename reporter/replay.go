@@ -2,9 +2,11 @@ package reporter
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"spamreport-milter/queue"
+	"spamreport-milter/trace"
 )
 
 // Step is one thing that a replay would have done.
@@ -78,4 +80,23 @@ func (p *Replay) LetOut(ctx context.Context, at time.Time, c *queue.Complaint) e
 	}
 	p.memory.out = append(p.memory.out, departed{at, c.To, c.Source})
 	return nil
+}
+
+// Shut names addresses that get no complaints, each in its time.
+func (p *Replay) Shut(list []queue.Suppression) {
+	p.memory.shut = map[string]queue.Suppression{}
+	for _, s := range list {
+		p.memory.shut[s.Address] = s
+	}
+}
+
+// Source is the address that a report would be about; not ok where nobody believable
+// names one.
+func (p *Replay) Source(r *queue.Report) (a netip.Addr, ok bool) {
+	chain := trace.Follow(&r.Message, p.reporter.Trace)
+	parties := Parties(&chain)
+	if len(parties) == 0 {
+		return a, false
+	}
+	return parties[0].Addr, true
 }
