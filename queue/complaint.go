@@ -122,8 +122,14 @@ func scanComplaint(row scanner) (*Complaint, error) {
 	return c, nil
 }
 
-// readComplaint returns a complaint with contact, incidents and their reports.
+// readComplaint returns a complaint with contact, incidents and their reports, of which
+// the first, the sample, has its mail: a thousand would take all memory.
 func readComplaint(ctx context.Context, tx *sql.Tx, id int64) (*Complaint, error) {
+	return readWhole(ctx, tx, id, 1)
+}
+
+// readWhole reads the mail of so many of its reports.
+func readWhole(ctx context.Context, tx *sql.Tx, id int64, mails int) (*Complaint, error) {
 	c, err := scanComplaint(tx.QueryRowContext(ctx, `SELECT `+complaintColumns+` FROM complaints WHERE id = $1`, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("complaint %d is %w", id, ErrNotFound)
@@ -134,11 +140,11 @@ func readComplaint(ctx context.Context, tx *sql.Tx, id int64) (*Complaint, error
 	if c.Contact, err = readAnswer(ctx, tx, id); err != nil {
 		return nil, err
 	}
-	c.Incidents, err = readIncidents(ctx, tx, id)
+	c.Incidents, err = readIncidents(ctx, tx, id, mails)
 	return c, err
 }
 
-func readIncidents(ctx context.Context, tx *sql.Tx, complaint int64) ([]Incident, error) {
+func readIncidents(ctx context.Context, tx *sql.Tx, complaint int64, mails int) ([]Incident, error) {
 	reports, err := column[int64](ctx, tx, `SELECT report_id FROM incidents WHERE complaint_id = $1 ORDER BY position`, complaint)
 	if err != nil {
 		return nil, err
@@ -154,7 +160,11 @@ func readIncidents(ctx context.Context, tx *sql.Tx, complaint int64) ([]Incident
 		if err := json.Unmarshal([]byte(chains[n]), &i.Chain); err != nil {
 			return nil, fmt.Errorf("chain of report %d: %w", i.ReportID, err)
 		}
-		r, err := readReport(ctx, tx, i.ReportID)
+		columns := mailColumns
+		if n >= mails {
+			columns = noMail
+		}
+		r, err := readReport(ctx, tx, i.ReportID, columns)
 		if err != nil {
 			return nil, err
 		}

@@ -13,7 +13,7 @@ import (
 // ComplaintClaim is a complaint to be sent. It ends by Record.
 type ComplaintClaim struct {
 	lease
-	Complaint Complaint // with incidents and their reports
+	Complaint Complaint // with incidents and their reports, of which the first has its mail
 }
 
 // ClaimComplaint takes the next complaint that is ready, deferred and due, or

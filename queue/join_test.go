@@ -51,12 +51,18 @@ func testJoin(t *testing.T, b *fixture) {
 	if got := b.trail(id); got != "filed>held joined>held" {
 		t.Errorf("trail %s", got)
 	}
+	b.check(b.Approve(b.ctx, id, Sender{}, "user:anna", ""))
+	out := b.claimComplaint().Complaint.Incidents
+	if len(out) != 2 || len(out[0].Report.Message.Body) == 0 || len(out[1].Report.Message.Body) != 0 || out[1].Report.Received.IsZero() ||
+		len(c.Incidents[1].Report.Message.Body) == 0 {
+		t.Errorf("goes out with %+v", out)
+	}
 	list, err := b.List(b.ctx, Filter{Reporter: "berta@example.org", Text: "berta"})
 	b.check(err)
 	if len(list) != 1 || list[0].ID != id {
 		t.Errorf("found %+v by who reported later", list)
 	}
-	if counts, err := b.Counts(b.ctx); err != nil || counts[Held] != 1 {
+	if counts, err := b.Counts(b.ctx); err != nil || counts[Sending] != 1 {
 		t.Errorf("%v, %v", counts, err)
 	}
 	b.verified()

@@ -123,7 +123,7 @@ type Sender struct {
 // Incident is one message that a complaint speaks of.
 type Incident struct {
 	ReportID int64
-	Report   Report      // filled when a whole case is read
+	Report   Report      // filled when a complaint is read; its mail of all only in a Case, else of the first
 	Chain    trace.Chain // as it was followed when the complaint was filed
 }
 
