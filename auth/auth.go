@@ -6,6 +6,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/mail"
 	"strings"
@@ -102,7 +103,7 @@ func author(m *trace.Message) (string, error) {
 	}
 	list, err := mail.ParseAddressList(from[0])
 	if err != nil || len(list) != 1 {
-		return "", fmt.Errorf("From does not hold one address")
+		return "", errors.New("no single address in From")
 	}
 	domain, err := contact.Domain(domainOf(list[0].Address))
 	if err != nil {

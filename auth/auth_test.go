@@ -96,7 +96,7 @@ func TestProofs(t *testing.T) {
 		{"a signature that does not fit", strings.Replace(sign(t, shop, "shop-example.com", "s"), "Rabatt", "Gewinn", 1), "", hop0(), "", "fail"},
 		{"a key for tests", sign(t, shop, "shop-example.com", "test"), "", hop0(), "", "the key is for tests"},
 		{"two authors", sign(t, shop, "shop-example.com", "s") + "From: " + bank + "\r\n", "", hop0(), "", "2 From fields"},
-		{"two authors in one field", plain(shop + ", " + bank), "x@shop-example.com", hop0(), "", "does not hold one address"},
+		{"two authors in one field", plain(shop + ", " + bank), "x@shop-example.com", hop0(), "", "no single address"},
 		{"SPF of the author", plain(shop), "x@shop-example.com", hop0(), "shop-example.com", "spf passes"},
 		{"SPF of a forwarder", plain(bank), "srs0=1=x=bank-example.de=a@forwarder-example.org", hop0(), "", "not of the author's domain"},
 		{"SPF fails", plain(bank), "x@bank-example.de", hop0(), "", "fail"},

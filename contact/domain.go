@@ -115,6 +115,13 @@ func unique(list []Contact) []Contact {
 	return out
 }
 
+// Freemail reports whether anybody gets a mailbox at a domain, by the program's list
+// or the operator's.
+func (f *Finder) Freemail(domain string) bool {
+	r := rules{Freemail: f.config.Freemail}
+	return isFreemail(domain) || r.freemail(domain)
+}
+
 // free reports whether the domain is that of a provider where anybody gets a
 // mailbox.
 func (w *walk) free() bool {

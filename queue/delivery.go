@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -140,6 +141,7 @@ type Found struct {
 	To       []string        // still empty when nobody was found
 	Contact  json.RawMessage // the whole answer
 	Network  string
+	Format   string // in which the contact takes complaints; empty for as before
 	ASN      uint32
 	Hold     string    // why the complaint is held from now on
 	LookupAt time.Time // when to ask again while To is empty; zero for never
@@ -168,8 +170,8 @@ func (s *Store) SetContact(ctx context.Context, c *LookupClaim, f Found) error {
 			return none, err
 		}
 		_, err = tx.ExecContext(ctx, `
-			UPDATE complaints SET addressees = $1, answer_id = $2, network = $3, asn = $4, hold = $5, lookup_at = $6 WHERE id = $7`,
-			to, answer, text(f.Network), f.ASN, text(f.Hold), lookup, c.id)
+			UPDATE complaints SET addressees = $1, answer_id = $2, network = $3, asn = $4, hold = $5, lookup_at = $6, format = $7 WHERE id = $8`,
+			to, answer, text(f.Network), f.ASN, text(f.Hold), lookup, cmp.Or(f.Format, c.Complaint.Format), c.id)
 		if err != nil {
 			return none, err
 		}

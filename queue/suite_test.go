@@ -35,6 +35,8 @@ func suite(t *testing.T, open opener) {
 		{"renewed leases", testRenew},
 		{"file", testFile},
 		{"file refuses", testFileRefuses},
+		{"file several", testFileSeveral},
+		{"reopen", testReopen},
 		{"close report", testCloseReport},
 		{"states", testStates},
 		{"approve without contact", testApproveWithoutContact},

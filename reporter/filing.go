@@ -2,7 +2,6 @@ package reporter
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"mime"
@@ -55,15 +54,15 @@ func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
 		r.Log.Info("report closed", "report", report.ID, "reason", why)
 		return r.queue.CloseReport(ctx, claim, why)
 	}
-	party := Parties(&chain)[0]
+	party := senders(&chain)[0]
 	found, err := r.find(ctx, party.Addr)
 	if err != nil {
 		return err
 	}
 	c := queue.Complaint{
-		State: queue.Held, Source: party.Addr, Party: party.Name, Format: found.format,
+		State: queue.Held, Source: party.Addr, Party: party.Name, Format: found.Format,
 		Subject:   subject(report),
-		MessageID: fmt.Sprintf("<%d.%s@%s>", report.ID, strings.ToLower(rand.Text()), r.Sender.Host),
+		MessageID: r.messageID(report),
 		To:        found.To, Contact: found.Contact, Network: found.Network, ASN: found.ASN,
 		Hold: found.Hold, LookupAt: found.LookupAt,
 		Incidents: []queue.Incident{{ReportID: report.ID, Report: *report, Chain: chain}}, // found by its words too
@@ -71,15 +70,19 @@ func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
 	if found.form { // a person goes there; nobody is looked for
 		c.State, c.LookupAt = queue.Form, time.Time{}
 	}
+	beside, err := r.beside(ctx, &c)
+	if err != nil {
+		return err
+	}
 	var id int64
 	err = r.release(ctx, report, &c, &found.answer, func() (err error) {
-		id, err = r.queue.File(ctx, claim, c)
+		id, err = r.queue.File(ctx, claim, c, beside...)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	r.Log.Info("complaint filed", "complaint", id, "state", c.State, "report", report.ID, "source", party.Addr, "to", c.To, "hold", c.Hold)
+	r.Log.Info("complaint filed", "complaint", id, "state", c.State, "report", report.ID, "source", party.Addr, "to", c.To, "hold", c.Hold, "beside", len(beside))
 	return nil
 }
 
@@ -90,7 +93,7 @@ func (r *Reporter) lookUpNext(ctx context.Context) (bool, error) {
 		return false, ignoreCancel(ctx, err)
 	}
 	defer r.keep(ctx, claim)()
-	found, err := r.find(ctx, claim.Complaint.Source)
+	found, err := r.findAgain(ctx, &claim.Complaint)
 	if err != nil {
 		return false, ignoreCancel(ctx, err)
 	}
@@ -98,10 +101,9 @@ func (r *Reporter) lookUpNext(ctx context.Context) (bool, error) {
 	return true, r.queue.SetContact(ctx, claim, found.Found)
 }
 
-// found is what a look-up ended in, and in which format its addressees want it.
+// found is what a look-up ended in.
 type found struct {
 	queue.Found
-	format string
 	form   bool // the desk has a page only
 	answer contact.Answer
 }
@@ -112,6 +114,11 @@ func (r *Reporter) find(ctx context.Context, a netip.Addr) (found, error) {
 	if err != nil {
 		return found{}, fmt.Errorf("contact for %s: %w", a, err)
 	}
+	return r.settle(ctx, answer)
+}
+
+// settle takes the addressees from an answer.
+func (r *Reporter) settle(ctx context.Context, answer contact.Answer) (found, error) {
 	found := found{answer: answer, Found: queue.Found{Contact: marshal(answer), Network: answer.Network.String(), LookupAt: answer.Retry}}
 	found.Reason = answer.Reason
 	if len(answer.Network.Origins) > 0 {
@@ -145,7 +152,7 @@ func (r *Reporter) find(ctx context.Context, a netip.Addr) (found, error) {
 	default:
 		found.Hold = "no contact: " + found.Reason + tried(answer)
 	}
-	found.format = r.format(found.To, &answer)
+	found.Format = r.format(found.To, &answer)
 	return found, nil
 }
 
