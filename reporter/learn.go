@@ -18,6 +18,7 @@ type Memory interface {
 	Case(ctx context.Context, id int64) (*queue.Case, error)
 	Decide(ctx context.Context, d queue.Decision, ids ...int64) (queue.Decided, error)
 	Suppress(ctx context.Context, p queue.Suppression) error
+	Reopen(ctx context.Context, id int64, actor, reason string) error
 }
 
 // Learner takes what comes back to the addresses that complaints named. It never
@@ -157,5 +158,20 @@ func (l *Learner) apply(ctx context.Context, c *queue.Complaint, what lesson) er
 		l.Log.Info("answer changes nothing", "complaint", c.ID, "reason", refused.Err)
 	}
 	l.Log.Info("answer to a complaint", "complaint", c.ID, "action", what.action, "suppressed", what.shut)
-	return nil
+	return l.reopen(ctx, c, what)
+}
+
+// reopen has another contact looked for where all mailboxes of a complaint are gone.
+// Nobody is told anew that we take something back. The bounce may come twice, or we
+// may have been stopped after the first half: a complaint that stands bounced is
+// reopened, any other is left as it is.
+func (l *Learner) reopen(ctx context.Context, c *queue.Complaint, what lesson) error {
+	if what.action != queue.ActionBounced || len(what.shut) == 0 || c.Withdraws != 0 {
+		return nil
+	}
+	err := l.Memory.Reopen(ctx, c.ID, what.actor, "came back from "+strings.Join(what.shut, ", ")+", which gets no more; another contact is looked for")
+	if errors.Is(err, queue.ErrState) {
+		return nil
+	}
+	return err
 }
