@@ -21,7 +21,8 @@ func (f *Finder) LookupDomain(ctx context.Context, name string) (Answer, error) 
 		return Answer{}, err
 	}
 	w := newWalk(netip.Addr{}, domain)
-	answer, err := f.walk(ctx, w)
+	_, askers := f.equipment()
+	answer, err := f.walk(ctx, w, askers)
 	if err != nil {
 		return Answer{}, err
 	}

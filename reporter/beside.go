@@ -145,9 +145,47 @@ func lineEnd(header []byte) []byte {
 func (r *Reporter) findAgain(ctx context.Context, c *queue.Complaint) (found, error) {
 	p := Party{Name: c.Party, Addr: c.Source, Domain: c.Domain}
 	if p.Domain == "" || r.Domains == nil {
-		return r.find(ctx, p.Addr)
+		return r.findAnother(ctx, c)
 	}
 	return r.findParty(ctx, &p, &c.Incidents[0].Report.Message)
+}
+
+// findAnother asks who answers for the source of a complaint besides the mailboxes
+// that it came back from. Only these are passed by: who asked for no more does not
+// have the network above him told.
+func (r *Reporter) findAnother(ctx context.Context, c *queue.Complaint) (found, error) {
+	var before contact.Answer
+	_ = json.Unmarshal(c.Contact, &before) // none is kept where nobody was asked
+	seen := before.Contacts // those of earlier rounds are candidates by now
+	for _, ev := range before.Evidence {
+		for _, k := range ev.Candidates {
+			seen = append(seen, contact.Contact{Address: k.Address})
+		}
+	}
+	shut, err := r.suppressed(ctx, seen)
+	if err != nil {
+		return found{}, err
+	}
+	var gone []string
+	for mailbox, s := range shut {
+		if s.Actor == actorRelay {
+			gone = append(gone, mailbox)
+		}
+	}
+	if len(gone) == 0 {
+		return r.find(ctx, c.Source)
+	}
+	slices.Sort(gone)
+	answer, err := r.contacts.LookupWithout(ctx, c.Source, gone)
+	if err != nil {
+		return found{}, fmt.Errorf("contact for %s without %s: %w", c.Source, strings.Join(gone, ", "), err)
+	}
+	f, err := r.settle(ctx, answer)
+	back := "came back from " + strings.Join(gone, ", ")
+	if f.Hold = back + "; " + f.Hold; len(f.To) > 0 {
+		f.Hold = back + "; this is the next contact"
+	}
+	return f, err
 }
 
 // complain makes the complaint to a party, or none where nobody takes one or those

@@ -33,6 +33,9 @@ type Learner struct {
 // nothing.
 var ErrNoReply = errors.New("not an address of a complaint")
 
+// actorRelay is who brings bounces, in events and suppressions.
+const actorRelay = "relay"
+
 // bounceRest is how long a mailbox that bounced gets nothing: desks come back.
 const bounceRest = 90 * 24 * time.Hour
 
@@ -118,7 +121,7 @@ func lessonOfReply(r Reply, to []string) lesson {
 	}
 	switch r.Kind {
 	case ReplyBounced:
-		l.actor, l.action, l.expires = "relay", queue.ActionBounced, bounceRest
+		l.actor, l.action, l.expires = actorRelay, queue.ActionBounced, bounceRest
 		for _, a := range to {
 			if slices.ContainsFunc(r.Gone, func(g string) bool { return strings.EqualFold(a, g) }) {
 				l.shut = append(l.shut, a)
@@ -128,7 +131,7 @@ func lessonOfReply(r Reply, to []string) lesson {
 			l.action = queue.ActionNoted
 		}
 	case ReplyDelayed:
-		l.actor, l.action = "relay", queue.ActionNoted
+		l.actor, l.action = actorRelay, queue.ActionNoted
 	case ReplyAuto:
 		l.action = queue.ActionNoted
 	case ReplyResolved:

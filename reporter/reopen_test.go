@@ -21,8 +21,8 @@ func TestBounceFindsAnotherContact(t *testing.T) {
 		to   string
 		hold string
 	}{
-		"another":  {"noc@net.test", "noc@net.test", ""},
-		"the same": {"Abuse@net.test", "", "no contact: Abuse@net.test gets no complaints: complaint 1: bounced"},
+		"another":  {"noc@net.test", "noc@net.test", "came back from abuse@net.test; this is the next contact"},
+		"the same": {"Abuse@net.test", "", "came back from abuse@net.test; no contact: Abuse@net.test gets no complaints: complaint 1: bounced"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -47,7 +47,7 @@ func TestBounceFindsAnotherContact(t *testing.T) {
 			}
 			d.event(queue.ActionContact)
 			k := d.complaint(id)
-			if k.State != queue.Held || strings.Join(k.To, " ") != c.to || !strings.HasPrefix(k.Hold, c.hold) || c.hold == "" && k.Hold != "" {
+			if k.State != queue.Held || strings.Join(k.To, " ") != c.to || !strings.HasPrefix(k.Hold, c.hold) {
 				t.Errorf("%s to %v, hold %q", k.State, k.To, k.Hold)
 			}
 			if shut, err := d.Suppressed(t.Context(), "abuse@net.test"); err != nil || len(shut) != 1 {

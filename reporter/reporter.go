@@ -47,6 +47,8 @@ type Queue interface {
 // Contacts finds who answers for an address.
 type Contacts interface {
 	Lookup(ctx context.Context, a netip.Addr) (contact.Answer, error)
+	// LookupWithout passes by mailboxes that mail came back from.
+	LookupWithout(ctx context.Context, a netip.Addr, gone []string) (contact.Answer, error)
 }
 
 // Domains finds who answers for domains, where further parties are to be addressed.

@@ -82,7 +82,7 @@ func TestAnswersTeach(t *testing.T) {
 	if got := strings.Join(actions, " "); got != "bounced reopened contact" || !strings.Contains(k.Events[len(k.Events)-3].Reason, "no such user here") {
 		t.Errorf("last events: %+v", k.Events)
 	}
-	if k.State != "held" || len(k.To) != 0 || !strings.Contains(k.Hold, "no contact: abuse@net.test gets no complaints") {
+	if k.State != "held" || len(k.To) != 0 || !strings.Contains(k.Hold, "came back from abuse@net.test; no contact") {
 		t.Errorf("%s to %v: %s", k.State, k.To, k.Hold)
 	}
 	if list := h.run("queue", "suppress", "list"); !strings.Contains(list, "abuse@net.test") {
