@@ -39,6 +39,13 @@ func testFileSeveral(t *testing.T, b *fixture) {
 	if c.Domain != "shop.example" || c.Party != "sender domain" || string(c.Incidents[0].Proof) != `{"domain":"shop.example"}` || c.Incidents[0].ReportID != report {
 		t.Errorf("the second: %+v", c)
 	}
+	if beside, err := b.Beside(b.ctx, id); err != nil || len(beside) != 1 || beside["abuse@registrar.example"] != c.ID {
+		t.Errorf("beside the first: %v, %v", beside, err)
+	}
+	b.check(b.Drop(b.ctx, c.ID, "user:anna", ""))
+	if beside, err := b.Beside(b.ctx, id); err != nil || len(beside) != 0 {
+		t.Errorf("beside the first, once that is dropped: %v, %v", beside, err)
+	}
 	for _, id := range []int64{id, c.ID} {
 		if got := b.trail(id); !strings.HasPrefix(got, "filed>") {
 			t.Errorf("trail of complaint %d: %s", id, got)

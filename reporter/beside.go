@@ -12,6 +12,7 @@ import (
 	"spamreport-milter/auth"
 	"spamreport-milter/contact"
 	"spamreport-milter/queue"
+	"spamreport-milter/redaction"
 	"spamreport-milter/trace"
 )
 
@@ -107,7 +108,7 @@ func (r *Reporter) exempt(p *Party, m *trace.Message) string {
 // ours, of the mailbox we write from, or of the message's recipients: they are our users.
 func (r *Reporter) ourDomain(domain string, m *trace.Message) bool {
 	names := append([]string{r.Sender.Host, strings.Trim(domainOf(r.Sender.From), "> ")}, r.Trace.Hosts...)
-	for _, to := range m.RcptTo {
+	for _, to := range redaction.Recipients(m) {
 		names = append(names, domainOf(to))
 	}
 	return slices.ContainsFunc(names, func(name string) bool {
@@ -141,8 +142,29 @@ func lineEnd(header []byte) []byte {
 	return []byte("\n")
 }
 
-// findAgain asks again who answers for the party of a complaint.
+// findAgain asks again who answers for the party of a complaint. Whoever has another
+// complaint about the same report is left out.
 func (r *Reporter) findAgain(ctx context.Context, c *queue.Complaint) (found, error) {
+	f, err := r.findNow(ctx, c)
+	if err != nil {
+		return f, err
+	}
+	beside, err := r.queue.Beside(ctx, c.ID)
+	var has string
+	f.To = slices.DeleteFunc(f.To, func(to string) bool {
+		other, ok := beside[strings.ToLower(to)]
+		if ok {
+			has = fmt.Sprintf("no contact: %s has complaint %d about the same message", to, other)
+		}
+		return ok
+	})
+	if has != "" && len(f.To) == 0 {
+		f.Hold = has
+	}
+	return f, err
+}
+
+func (r *Reporter) findNow(ctx context.Context, c *queue.Complaint) (found, error) {
 	p := Party{Name: c.Party, Addr: c.Source, Domain: c.Domain}
 	if p.Domain == "" || r.Domains == nil {
 		return r.findAnother(ctx, c)
@@ -156,7 +178,7 @@ func (r *Reporter) findAgain(ctx context.Context, c *queue.Complaint) (found, er
 func (r *Reporter) findAnother(ctx context.Context, c *queue.Complaint) (found, error) {
 	var before contact.Answer
 	_ = json.Unmarshal(c.Contact, &before) // none is kept where nobody was asked
-	seen := before.Contacts // those of earlier rounds are candidates by now
+	seen := before.Contacts                // those of earlier rounds are candidates by now
 	for _, ev := range before.Evidence {
 		for _, k := range ev.Candidates {
 			seen = append(seen, contact.Contact{Address: k.Address})

@@ -211,6 +211,29 @@ func TestDomainIsAskedForAgain(t *testing.T) {
 	}
 }
 
+// TestNobodyHasTwoAboutOneReport: the registry of the source was away, and then names
+// the desk that has the complaint about the domain.
+func TestNobodyHasTwoAboutOneReport(t *testing.T) {
+	down := true
+	away := registry(func(a netip.Addr) (contact.Answer, error) {
+		if down {
+			down = false
+			answer, err := nobody(a)
+			answer.Retry = time.Now()
+			return answer, err
+		}
+		return found(a)
+	})
+	d := start(t, away, func(c *reporter.Config) {
+		c.Parties, c.Domains, c.Authentication = []string{"network", "sites"}, domains{"pills-example.com": "Abuse@net.test"}, &auth.Checker{}
+	})
+	d.submit(offer("a@shop-example.com", "x@shop-example.com", ""))
+	id := d.event(queue.ActionContact).ComplaintID
+	if c := d.complaint(id); c.Party != "source network" || len(c.To) != 0 || !strings.Contains(c.Hold, "abuse@net.test has complaint") {
+		t.Errorf("complaint to the %s goes to %v, hold %q", c.Party, c.To, c.Hold)
+	}
+}
+
 func TestSites(t *testing.T) {
 	for name, c := range map[string]struct{ kind, body, want string }{
 		"plain":            {"text/plain", "see https://a.shop-example.com/x?y=user@isp.test, http://shop-example.com.", "shop-example.com"},

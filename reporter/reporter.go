@@ -29,6 +29,8 @@ type Queue interface {
 	Renew(ctx context.Context, claim queue.Claim, lease time.Duration) error
 
 	ClaimLookup(ctx context.Context, lease time.Duration) (*queue.LookupClaim, error)
+	// Beside returns who has another complaint about the same report, in lower case.
+	Beside(ctx context.Context, id int64) (map[string]int64, error)
 	SetContact(ctx context.Context, claim *queue.LookupClaim, found queue.Found) error
 
 	ClaimComplaint(ctx context.Context, lease time.Duration) (*queue.ComplaintClaim, error)
