@@ -40,9 +40,14 @@ bench:
 	@.ci/deps bench
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-# A queue as large as a provider's, on both engines: minutes, and some gigabytes.
+# A queue as large as a provider's, on both engines: minutes, and some gigabytes in
+# SCALE_DIR. The daemon's memory is that on the SQLite file.
+SCALE_DIR ?= /tmp/spamreport-milter-scale
 scale: deps
-	$(GO) test ./queue -run '^$$' -bench Scale -benchtime 1x -timeout 120m -v
+	mkdir -p $(SCALE_DIR)
+	SCALE_DIR=$(SCALE_DIR) $(GO) test ./queue -run '^$$' -bench Scale -benchtime 1x -timeout 180m -v
+	SCALE_DIR=$(SCALE_DIR) $(GO) test ./cmd/spamreport-milter -run '^$$' -bench DaemonMemory -benchtime 1x
+	rm -r $(SCALE_DIR)
 
 # Needs no Go: root's PATH rarely has it.
 install:

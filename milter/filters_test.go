@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"spamreport-milter/internal/testmta"
 	"spamreport-milter/milter"
 )
 
@@ -77,13 +78,8 @@ func publicDir(t *testing.T) string {
 // needProgram ends the test where a program is missing, as testmta.Need does.
 func needProgram(t *testing.T, name string) {
 	t.Helper()
-	_, err := exec.LookPath(name)
-	switch {
-	case err == nil && os.Geteuid() == 0:
-	case os.Getenv("CI") == "true":
-		t.Fatalf("%s: %v", name, err)
-	default:
-		t.Skipf("%s as root is needed, run .ci/deps: %v", name, err)
+	if _, err := exec.LookPath(name); err != nil || os.Geteuid() != 0 {
+		testmta.Missing(t, fmt.Sprintf("%s as root is needed, run .ci/deps: %v", name, err))
 	}
 }
 

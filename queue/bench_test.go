@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"spamreport-milter/internal/testpg"
 )
 
 // BenchmarkSubmit stores different reports of 20 KB of real spam from 32 goroutines on both
@@ -19,15 +17,7 @@ import (
 // SQLite file through database/sql, all in the same run. The ratios are how much
 // faster Submit is than that, and PostgreSQL than SQLite.
 func BenchmarkSubmit(b *testing.B) {
-	server, err := testpg.Start(b.Context(), true)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer server.Stop()
-	url, err := server.Schema(b.Context())
-	if err != nil {
-		b.Fatal(err)
-	}
+	_, url := ownServer(b, true)
 	file := openAt(b, filepath.Join(b.TempDir(), "queue.db"), nil)
 	shared := openAt(b, url, nil)
 	peer := openAt(b, filepath.Join(b.TempDir(), "peer.db"), nil)

@@ -331,23 +331,30 @@ func (x *eraser) eraseAnswers(ctx context.Context) error {
 	return x.eraseContacts(ctx)
 }
 
-// eraseContacts forgets remembered answers; there are few.
+// eraseContacts forgets remembered answers. They are looked through beside the
+// writer, who only removes.
 func (x *eraser) eraseContacts(ctx context.Context) error {
-	_, err := commit(ctx, x.Store, func(ctx context.Context, tx *change) (none struct{}, err error) {
-		answers, err := column[[]byte](ctx, tx.Tx, `SELECT answer FROM contacts`)
-		if err != nil {
-			return none, err
-		}
+	var found [][]byte
+	err := x.view(ctx, func(tx *sql.Tx) error {
+		answers, err := column[[]byte](ctx, tx, `SELECT answer FROM contacts`)
 		for _, a := range answers {
-			if !x.inAnswer(a) {
-				continue
+			if x.inAnswer(a) {
+				found = append(found, a)
 			}
-			x.Answers++
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = commit(ctx, x.Store, func(ctx context.Context, tx *change) (none struct{}, err error) {
+		for _, a := range found {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM contacts WHERE answer = $1`, a); err != nil {
 				return none, err
 			}
 		}
 		return none, nil
 	})
+	x.Answers += len(found)
 	return err
 }

@@ -41,6 +41,22 @@ func database(t testing.TB) string {
 	return url
 }
 
+// ownServer starts a server for one test, which may kill it, and returns the URL of an
+// empty database there. durable is as for testpg.Start.
+func ownServer(t testing.TB, durable bool) (*testpg.Server, string) {
+	t.Helper()
+	server, err := testpg.Start(t.Context(), durable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Stop() })
+	url, err := server.Schema(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server, url
+}
+
 func TestPostgreSQL(t *testing.T) {
 	suite(t, func(t testing.TB, now func() time.Time) *Store {
 		return openAt(t, database(t), now)
@@ -50,15 +66,7 @@ func TestPostgreSQL(t *testing.T) {
 // TestServerAway: what can't be stored is refused soon, and all goes on by itself
 // when the server is back.
 func TestServerAway(t *testing.T) {
-	server, err := testpg.Start(t.Context(), true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Stop()
-	url, err := server.Schema(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	server, url := ownServer(t, true)
 	b := &fixture{t: t, ctx: t.Context(), Store: openAt(t, url, nil)}
 	first := b.submit()
 	server.Down()
@@ -131,15 +139,7 @@ func TestPasswordIsNotShown(t *testing.T) {
 // TestServerKilled kills the server over and over while reports come in and are
 // filed. What was acknowledged is there, and in exactly one place.
 func TestServerKilled(t *testing.T) {
-	server, err := testpg.Start(t.Context(), true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Stop()
-	url, err := server.Schema(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	server, url := ownServer(t, true)
 	s := openAt(t, url, nil)
 	ctx, stop := context.WithCancel(t.Context())
 	var mu sync.Mutex

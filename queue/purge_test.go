@@ -1,7 +1,9 @@
 package queue
 
 import (
+	"encoding/base64"
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -166,12 +168,17 @@ func testForget(t *testing.T, b *fixture) {
 			b.check(b.Drop(b.ctx, ids[name], "user:bert", "says anna@example.org"))
 		}
 	}
+	raw := base64.StdEncoding.EncodeToString([]byte("e-mail: " + person + " (a customer of the network)"))
+	for i, answer := range []string{`{"contacts":[{"address":"` + person + `"}]}`, `{"evidence":[{"raw":"` + raw + `"}]}`, `{"contacts":[{"address":"bert@example.org"}]}`} {
+		at := netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})
+		b.check(b.PutContact(b.ctx, at, at, b.clock.now().Add(time.Hour), []byte(answer)))
+	}
 	waiting, err := b.Submit(b.ctx, Report{Reporter: person, Message: trace.Message{Header: []byte("A: b\r\n")}})
 	b.check(err)
 	before := b.verified()
 	f, err := b.Forget(b.ctx, "ANNA@example.org", "user:bert", func(string, int64, int64) {})
 	b.check(err)
-	if want := (Forgotten{Reports: 7, Complaints: 6, Events: 1, Dropped: 5}); f != want {
+	if want := (Forgotten{Reports: 7, Complaints: 6, Events: 1, Answers: 2, Dropped: 5}); f != want {
 		t.Errorf("forgotten: %+v, want %+v", f, want)
 	}
 	for name, id := range ids {
@@ -202,6 +209,9 @@ func testForget(t *testing.T, b *fixture) {
 		t.Errorf("trail after: %+v", seen)
 	}
 	b.holdsNot(person)
+	if left := b.rowsOf("contacts"); left["contacts"] != 1 {
+		t.Errorf("%d remembered contacts are left, want 1", left["contacts"])
+	}
 	if _, err := b.Forget(b.ctx, "anna", "user:bert", nil); !errors.Is(err, ErrFilter) {
 		t.Errorf("forget of no address: %v", err)
 	}

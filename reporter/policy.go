@@ -43,7 +43,7 @@ func (p Policy) Refuse(r *queue.Report, c *trace.Chain) string {
 
 // gates, in the order in which their reasons help an admin most.
 var gates = []func(Policy, *queue.Report, *trace.Chain) string{
-	ownUser, automatic, noSource, ownSource, specialSource, old,
+	ownUser, brokenSeal, automatic, noSource, ownSource, specialSource, old,
 }
 
 // ownUser keeps what our own users send inside the house: their network is not
@@ -51,6 +51,15 @@ var gates = []func(Policy, *queue.Report, *trace.Chain) string{
 func ownUser(_ Policy, r *queue.Report, _ *trace.Chain) string {
 	if s := r.Message.Session; s != nil && s.AuthUser != "" {
 		return fmt.Sprintf("sent by our own user %q: look into that account", s.AuthUser)
+	}
+	return ""
+}
+
+// brokenSeal keeps what somebody has put under a seal of ours that is not of it:
+// whoever does that wants somebody else accused.
+func brokenSeal(_ Policy, r *queue.Report, _ *trace.Chain) string {
+	if s := r.Message.Session; s != nil && s.Disproved != "" {
+		return "the seal is " + s.Disproved + ": who brought the message is not known"
 	}
 	return ""
 }

@@ -92,23 +92,46 @@ func (r Relay) deliver(ctx context.Context, p parcel) (delivered, error) {
 }
 
 func (r Relay) converse(ctx context.Context, p parcel) (delivered, error) {
-	client, err := r.dial(ctx)
+	client, err := r.open(ctx, p.helo)
 	if err != nil {
 		return delivered{}, err
 	}
 	defer client.Close()
-	if err := client.Hello(p.helo); err != nil {
-		return delivered{}, at("greeting", err)
-	}
-	if err := r.auth(client); err != nil {
-		return delivered{}, err
-	}
 	d, err := transact(client, p)
 	if err != nil {
 		return d, err
 	}
 	_ = client.Quit() // it has the message; how it says goodbye changes nothing
 	return d, nil
+}
+
+// open connects, greets and logs in.
+func (r Relay) open(ctx context.Context, helo string) (*smtp.Client, error) {
+	client, err := r.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err = client.Hello(helo); err != nil {
+		err = at("greeting", err)
+	} else {
+		err = r.auth(client)
+	}
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	return client, nil
+}
+
+// Greet looks whether the relay would take a message from us, as far as it says
+// without one: it connects, greets as helo, logs in and leaves.
+func (r Relay) Greet(ctx context.Context, helo string) error {
+	client, err := r.open(ctx, helo)
+	if err != nil {
+		return fmt.Errorf("relay %s: %w", r.Addr, err)
+	}
+	defer client.Close()
+	return client.Quit()
 }
 
 // at names the step at which the relay failed.

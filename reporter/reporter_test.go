@@ -287,6 +287,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"own user", func(m *trace.Message) { m.Session.AuthUser = "bob" }, trace.Options{}, `our own user "bob"`},
 		{"null sender", func(m *trace.Message) { m.MailFrom = "" }, trace.Options{}, "null reverse-path"},
+		{"broken seal", func(m *trace.Message) { m.MailFrom, m.Session.Disproved = "", "forged" }, trace.Options{}, "the seal is forged"},
 		{"auto-submitted", func(m *trace.Message) {
 			m.Header = append(m.Header, "Auto-Submitted: auto-replied (vacation)\r\n"...)
 		}, trace.Options{}, "automatic mail"},

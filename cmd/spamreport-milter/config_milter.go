@@ -85,7 +85,7 @@ func (f *faults) reports(s reportsSettings) *milter.Reports {
 	if len(s.Addresses) == 0 {
 		return nil
 	}
-	return &milter.Reports{Addresses: s.Addresses, Networks: networks, PerHour: s.PerHour, MaxSize: s.MaxSize, Deliver: s.Deliver}
+	return &milter.Reports{Addresses: s.Addresses, Networks: networks, PerHour: s.PerHour, MaxSize: s.MaxSize, Deliver: s.Deliver, Confirm: s.Confirm}
 }
 
 func (f *faults) rules(tags []tagSettings) []milter.Rule {

@@ -33,19 +33,27 @@ func (*ConfigCheckCmd) Run(e *Env) error {
 	} else {
 		fmt.Fprintf(e.Stdout, "%s is good\n", c.File)
 	}
+	for _, n := range c.notes() {
+		fmt.Fprintln(e.Stdout, "note:", n)
+	}
+	return nil
+}
+
+// notes are what deserves a second thought.
+func (c *Config) notes() (notes []string) {
 	if len(c.Trace.Networks) == 0 {
-		fmt.Fprintln(e.Stdout, "note: trace.networks is empty: only this machine's own addresses are known to be ours."+
+		notes = append(notes, "trace.networks is empty: only this machine's own addresses are known to be ours."+
 			" Name your mail servers' and users' networks, so that none of them is ever complained about")
 	}
 	if c.Database != "" && c.KeyFile == "" {
-		fmt.Fprintln(e.Stdout, "note: the queue is shared, and reporter.key_file is not set: each host makes a key of its own,"+
+		notes = append(notes, "the queue is shared, and reporter.key_file is not set: each host makes a key of its own,"+
 			" and does not know the tokens and addresses that the others made. Give all of them one file")
 	}
 	if c.Reporter.Policy.Approve == reporter.ApproveAll {
-		fmt.Fprintln(e.Stdout, "note: reporter.approve is all: complaints go out on the word of a filter alone, which RFC 6650"+
+		notes = append(notes, "reporter.approve is all: complaints go out on the word of a filter alone, which RFC 6650"+
 			" advises against. A filter that is wrong is wrong often; judged lets out what people and traps reported")
 	}
-	return nil
+	return notes
 }
 
 // ConfigShowCmd prints the configuration.

@@ -27,6 +27,7 @@ type CLI struct {
 	Report  ReportCmd  `cmd:"" help:"Hand in spam that arrived: files or standard input."`
 	Queue   QueueCmd   `cmd:"" help:"Look at the complaints and decide about them."`
 	Config  ConfigCmd  `cmd:"" help:"Check or print the configuration."`
+	Doctor  DoctorCmd  `cmd:"" help:"Look whether everything is there: queue, MTA, DNS, relay."`
 	Version VersionCmd `cmd:"" help:"Print the version."`
 }
 

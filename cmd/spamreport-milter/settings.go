@@ -47,6 +47,7 @@ type reportsSettings struct {
 	PerHour   int      `toml:"per_hour" means:"messages that one user may report in an hour"`
 	MaxSize   int64    `toml:"max_size" unit:"bytes" means:"largest message taken there"`
 	Deliver   bool     `toml:"deliver" means:"have the MTA deliver the message to the address as well"`
+	Confirm   bool     `toml:"confirm" means:"thank users for their reports by a letter, at most once an hour each"`
 }
 
 type tagSettings struct {
