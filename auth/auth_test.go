@@ -32,6 +32,7 @@ mail.shop-example.com. TXT "v=spf1 ip4:45.66.77.0/24 -all"
 forwarder-example.org. TXT "v=spf1 ip4:45.66.77.0/24 -all"
 bank-example.de. TXT "v=spf1 ip4:198.51.100.0/24 -all"
 open-example.com. TXT "v=spf1 +all"
+curious-example.com. TXT "v=spf1 exists:%{l}.curious-example.com -all"
 `
 }
 
@@ -148,6 +149,22 @@ func TestOnlyTheAuthorsDomainIsAsked(t *testing.T) {
 	}
 	if asked := dns.Queries(); len(asked) > 0 {
 		t.Errorf("asked %q", asked)
+	}
+}
+
+// TestNoMailboxIsAsked: a record may want the mailbox of the envelope sender in the
+// question; it does not get the recipient's mark that stands there.
+func TestNoMailboxIsAsked(t *testing.T) {
+	checker, dns := newChecker(t)
+	m := &trace.Message{Session: hop0(), MailFrom: "bounce-user=isp.example@curious-example.com", Header: []byte("From: a@curious-example.com\r\n")}
+	chain := trace.Follow(m, trace.Options{})
+	v, err := checker.Check(t.Context(), m, &chain)
+	if err != nil || v.Domain != "" {
+		t.Errorf("%+v, %v", v, err)
+	}
+	asked := strings.Join(dns.Queries(), " ")
+	if !strings.Contains(asked, "postmaster.curious") || strings.Contains(asked, "user") {
+		t.Errorf("asked %s", asked)
 	}
 }
 

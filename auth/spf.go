@@ -30,7 +30,7 @@ func (c *Checker) envelope(ctx context.Context, m *trace.Message, chain *trace.C
 		check.Reason = "the envelope sender is not of the author's domain"
 		return check
 	}
-	result, err := c.spf(ctx, source.IP.Unmap(), source.HELO, m.MailFrom)
+	result, err := c.spf(ctx, source.IP.Unmap(), source.HELO, check.Domain)
 	if check.Result = string(result); err != nil {
 		check.Reason = err.Error()
 	}
@@ -39,12 +39,14 @@ func (c *Checker) envelope(ctx context.Context, m *trace.Message, chain *trace.C
 	}
 	check.Reason = ""
 	// A record that lets anybody send says nothing about who did.
-	if anybody, _ := c.spf(ctx, nobody[source.IP.Unmap().Is6()], source.HELO, m.MailFrom); anybody == spf.Pass {
+	if anybody, _ := c.spf(ctx, nobody[source.IP.Unmap().Is6()], source.HELO, check.Domain); anybody == spf.Pass {
 		check.Result, check.Reason = "neutral", "its record lets anybody send"
 	}
 	return check
 }
 
-func (c *Checker) spf(ctx context.Context, a netip.Addr, helo, mailFrom string) (spf.Result, error) {
-	return spf.CheckHostWithSender(net.IP(a.AsSlice()), helo, mailFrom, spf.WithContext(ctx), spf.WithResolver(c.DNS))
+// spf asks in the name of postmaster: a record can have the mailbox written into the
+// question, and in a return path that is often the recipient's mark.
+func (c *Checker) spf(ctx context.Context, a netip.Addr, helo, domain string) (spf.Result, error) {
+	return spf.CheckHostWithSender(net.IP(a.AsSlice()), helo, "postmaster@"+domain, spf.WithContext(ctx), spf.WithResolver(c.DNS))
 }
