@@ -21,7 +21,8 @@ func (f *Finder) LookupDomain(ctx context.Context, name string) (Answer, error) 
 		return Answer{}, err
 	}
 	w := newWalk(netip.Addr{}, domain)
-	answer, err := f.walk(ctx, w)
+	_, askers := f.equipment()
+	answer, err := f.walk(ctx, w, askers)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -113,6 +114,13 @@ func unique(list []Contact) []Contact {
 		}
 	}
 	return out
+}
+
+// Freemail reports whether anybody gets a mailbox at a domain, by the program's list
+// or the operator's.
+func (f *Finder) Freemail(domain string) bool {
+	r := rules{Freemail: f.config.Freemail}
+	return isFreemail(domain) || r.freemail(domain)
 }
 
 // free reports whether the domain is that of a provider where anybody gets a

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -129,7 +130,7 @@ func (f *Finder) Lookup(ctx context.Context, addr netip.Addr) (Answer, error) {
 	// Addresses of one network share a registry. Waiting for whoever asks it now
 	// makes one look-up of many: the answer is in the cache by then. Nothing is
 	// lost, the registries set the pace anyway.
-	boot, _ := f.equipment()
+	boot, askers := f.equipment()
 	done, err := f.turn(ctx, boot.server(w.addr, ""))
 	if err != nil {
 		return Answer{}, err
@@ -138,11 +139,38 @@ func (f *Finder) Lookup(ctx context.Context, addr netip.Addr) (Answer, error) {
 	if answer, ok := f.recall(ctx, w.addr); ok {
 		return answer, nil
 	}
-	answer, err := f.walk(ctx, w)
+	answer, err := f.walk(ctx, w, askers)
 	if err == nil {
 		f.keep(ctx, answer)
 	}
 	return answer, err
+}
+
+// LookupWithout is Lookup as if some mailboxes were not there: mail to them came
+// back. It goes on to the next source then, up to the network around. Nothing of it is
+// taken from the cache or kept there: it is for single complaints.
+func (f *Finder) LookupWithout(ctx context.Context, addr netip.Addr, gone []string) (Answer, error) {
+	if !addr.IsValid() {
+		return Answer{}, errors.New("look-up of an invalid address")
+	}
+	w := newWalk(addr, "")
+	if w.special != "" {
+		return w.answer(), nil
+	}
+	boot, askers := f.equipment()
+	done, err := f.turn(ctx, boot.server(w.addr, ""))
+	if err != nil {
+		return Answer{}, err
+	}
+	defer done()
+	var o operator
+	if set, ok := askers["operator"].(*operator); ok {
+		o = *set
+	}
+	o.Gone, o.now = gone, f.config.Now
+	askers = maps.Clone(askers)
+	askers["operator"] = &o
+	return f.walk(ctx, w, askers)
 }
 
 func (f *Finder) equipment() (*bootstrap, map[string]asker) {
@@ -169,8 +197,7 @@ func (f *Finder) turn(ctx context.Context, registry string) (done func(), err er
 }
 
 // walk goes from question to question until the answer stands.
-func (f *Finder) walk(ctx context.Context, w *walk) (Answer, error) {
-	_, askers := f.equipment()
+func (f *Finder) walk(ctx context.Context, w *walk, askers map[string]asker) (Answer, error) {
 	for q := w.next(); q != nil; q = w.next() {
 		asker := askers[q.source]
 		if asker == nil {

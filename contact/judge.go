@@ -79,6 +79,8 @@ func (j *judgement) filter(m mention) verdict {
 		v.reason = "a mailbox of " + r.title + ", which does not hold the network"
 	case isPlaceholder(address):
 		v.reason = "a placeholder that nobody reads"
+	case slices.ContainsFunc(j.facts.rules.Gone, func(g string) bool { return strings.EqualFold(g, address) }):
+		v.reason = "mail to it came back"
 	case m.dead != "":
 		v.reason = m.dead
 	case j.facts.deaf[strings.ToLower(domain)] != "":

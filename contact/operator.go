@@ -37,6 +37,8 @@ type rules struct {
 	Overrides []Override `json:"overrides,omitempty"`
 	Freemail  []string   `json:"freemail,omitempty"`
 	Forms     []Form     `json:"forms,omitempty"`
+	// Gone are mailboxes that mail came back from: no setting, but of one look-up.
+	Gone []string `json:"gone,omitempty"`
 }
 
 // check says what is wrong with the first override or form that can't work.

@@ -57,6 +57,31 @@ func TestLookupGoesOnToWHOIS(t *testing.T) {
 	}
 }
 
+// TestLookupWithout passes by a mailbox that mail came back from, and leaves what
+// others look up alone.
+func TestLookupWithout(t *testing.T) {
+	w := newWorld(t)
+	server := w.port43(t, "ripe")
+	server.Answer("-b 62.1.2.3", ripeAnswer)
+	w.Add(testnet.Network{Prefix: prefix("62.1.0.0/16"), Body: testnet.RIPE(prefix("62.1.0.0/16"), "NET", "abuse@isp.test").Body})
+	f := w.finder(t)
+	addr := netip.MustParseAddr("62.1.2.3")
+	a, err := f.LookupWithout(t.Context(), addr, []string{"Abuse@ISP.test", "noc@people.test"})
+	if err != nil || addresses(a) != "abuse@whois.test" {
+		t.Fatalf("%v: %+v, %s", err, a.Contacts, a.Reason)
+	}
+	if again := Decide(addr, a.Evidence); addresses(again) != addresses(a) || again.Reason != a.Reason {
+		t.Errorf("its evidence leads to %+v", again.Contacts)
+	}
+	none, err := f.LookupWithout(t.Context(), addr, []string{"abuse@isp.test", "noc@people.test", "abuse@whois.test"})
+	if err != nil || addresses(none) != "" || !strings.Contains(none.Reason, "came back") {
+		t.Errorf("%v: %+v, %s", err, none.Contacts, none.Reason)
+	}
+	if a := lookup(t, f, "62.1.2.3"); addresses(a) != "abuse@isp.test" {
+		t.Errorf("all others get %+v", a.Contacts)
+	}
+}
+
 func TestWHOISThatFails(t *testing.T) {
 	for _, c := range []struct {
 		name    string

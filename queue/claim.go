@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -92,10 +93,14 @@ func (s *Store) ClaimReport(ctx context.Context, d time.Duration) (*ReportClaim,
 // id. Complaint, incidents, event and the report's end are one change. ID,
 // Created and Updated are set here, as is ReadyAt of a ready one if zero.
 // LookupAt counts only for a held one. It is ErrOvertaken, and the claim goes on, when
-// there is a newer complaint of its Gathering than that has seen.
-func (s *Store) File(ctx context.Context, claim *ReportClaim, c Complaint) (int64, error) {
-	if err := c.check(claim.id); err != nil {
-		return 0, err
+// there is a newer complaint of its Gathering than that has seen. Beside it the report
+// may make complaints to other parties: all are filed, or none.
+func (s *Store) File(ctx context.Context, claim *ReportClaim, c Complaint, beside ...Complaint) (int64, error) {
+	all := append([]Complaint{c}, beside...)
+	for i := range all {
+		if err := all[i].check(claim.id); err != nil {
+			return 0, err
+		}
 	}
 	id, err := commit(ctx, s, func(ctx context.Context, tx *change) (int64, error) {
 		if err := endReport(ctx, tx, claim); err != nil {
@@ -104,13 +109,18 @@ func (s *Store) File(ctx context.Context, claim *ReportClaim, c Complaint) (int6
 		if err := s.newest(ctx, tx, &c.Gathering); err != nil {
 			return 0, err
 		}
-		id, err := s.insertComplaint(ctx, tx, &c)
-		if err != nil {
-			return 0, err
-		}
 		s.counted(tx, TallyCause, string(claim.Report.Cause))
-		s.add(tx, Event{ComplaintID: id, ReportID: claim.id, Actor: s.system, Action: ActionFiled, To: c.State, Reason: c.Hold})
-		return id, nil
+		var first int64
+		for i := range all {
+			c := &all[i]
+			id, err := s.insertComplaint(ctx, tx, c)
+			if err != nil {
+				return 0, err
+			}
+			first = cmp.Or(first, id)
+			s.add(tx, Event{ComplaintID: id, ReportID: claim.id, Actor: s.system, Action: ActionFiled, To: c.State, Reason: c.Hold})
+		}
+		return first, nil
 	})
 	if err == nil {
 		s.wakeWorkers()

@@ -55,11 +55,11 @@ func (s *Store) insertComplaint(ctx context.Context, tx *change, c *Complaint) (
 	}
 	err = tx.QueryRowContext(ctx, `
 		INSERT INTO complaints (state, created, updated, addressees, answer_id, source, network, asn, party,
-			format, subject, hold, letter, withdraws, message_id, sender, ready_at, taken, due, lookup_at, gathers, sketch)
-		VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, '[]', $17, $18, $19, $20) RETURNING id`,
+			format, subject, hold, letter, withdraws, message_id, sender, ready_at, taken, due, lookup_at, domain, gathers, sketch)
+		VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, '[]', $17, $18, $19, $20, $21) RETURNING id`,
 		c.State, micros(now), to, answer, addrKey(c.Source), text(c.Network), c.ASN, text(c.Party),
 		c.Format, text(c.Subject), text(c.Hold), text(c.Letter), c.Withdraws, c.MessageID, sender,
-		micros(c.ReadyAt), due, lookup, gatherKey(c.Gathering.Key), blob(c.Gathering.Sketch)).Scan(&id)
+		micros(c.ReadyAt), due, lookup, text(c.Domain), gatherKey(c.Gathering.Key), blob(c.Gathering.Sketch)).Scan(&id)
 	if err != nil {
 		return 0, err
 	}
@@ -80,12 +80,12 @@ func insertIncident(ctx context.Context, tx *change, complaint int64, position i
 	if err != nil {
 		return fmt.Errorf("chain of report %d: %w", i.ReportID, err)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO incidents (complaint_id, position, report_id, chain) VALUES ($1, $2, $3, $4)`,
-		complaint, position, i.ReportID, chain)
+	_, err = tx.ExecContext(ctx, `INSERT INTO incidents (complaint_id, position, report_id, chain, proof) VALUES ($1, $2, $3, $4, $5)`,
+		complaint, position, i.ReportID, chain, text(string(i.Proof)))
 	return err
 }
 
-const complaintColumns = `id, state, created, updated, addressees, coalesce(lookup_at, 0), source, network, asn, party,
+const complaintColumns = `id, state, created, updated, addressees, coalesce(lookup_at, 0), source, network, asn, party, domain,
 	format, subject, hold, letter, withdraws, message_id, sender, ready_at, taken, attempts, coalesce(due, 0)`
 
 // scanner is a *sql.Row or *sql.Rows.
@@ -97,7 +97,7 @@ func scanComplaint(row scanner) (*Complaint, error) {
 	var created, updated, lookup, ready, due int64
 	var to, sender, taken string
 	var source []byte
-	err := row.Scan(&c.ID, &c.State, &created, &updated, &to, &lookup, &source, &c.Network, &c.ASN, &c.Party,
+	err := row.Scan(&c.ID, &c.State, &created, &updated, &to, &lookup, &source, &c.Network, &c.ASN, &c.Party, &c.Domain,
 		&c.Format, &c.Subject, &c.Hold, &c.Letter, &c.Withdraws, &c.MessageID, &sender, &ready, &taken, &c.Attempts, &due)
 	if err != nil {
 		return nil, err
@@ -153,10 +153,17 @@ func readIncidents(ctx context.Context, tx *sql.Tx, complaint int64, mails int) 
 	if err != nil {
 		return nil, err
 	}
+	proofs, err := column[string](ctx, tx, `SELECT proof FROM incidents WHERE complaint_id = $1 ORDER BY position`, complaint)
+	if err != nil {
+		return nil, err
+	}
 	incidents := make([]Incident, len(reports))
 	for n := range incidents {
 		i := &incidents[n]
 		i.ReportID = reports[n]
+		if proofs[n] != "" {
+			i.Proof = json.RawMessage(proofs[n])
+		}
 		if err := json.Unmarshal([]byte(chains[n]), &i.Chain); err != nil {
 			return nil, fmt.Errorf("chain of report %d: %w", i.ReportID, err)
 		}

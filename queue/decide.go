@@ -184,7 +184,7 @@ func (s *Store) withdraw(ctx context.Context, tx *change, d Decision, id int64) 
 		return err
 	}
 	w := Complaint{
-		State: Ready, To: c.Taken, Source: c.Source, Network: c.Network, ASN: c.ASN, Party: c.Party,
+		State: Ready, To: c.Taken, Source: c.Source, Network: c.Network, ASN: c.ASN, Party: c.Party, Domain: c.Domain,
 		Format: FormatWithdrawal, Subject: c.Subject, Withdraws: id, Sender: d.Sender,
 		MessageID: fmt.Sprintf("<%d.%s@%s>", id, strings.ToLower(rand.Text()), d.Sender.Host), Incidents: c.Incidents,
 	}

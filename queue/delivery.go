@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -140,6 +141,7 @@ type Found struct {
 	To       []string        // still empty when nobody was found
 	Contact  json.RawMessage // the whole answer
 	Network  string
+	Format   string // in which the contact takes complaints; empty for as before
 	ASN      uint32
 	Hold     string    // why the complaint is held from now on
 	LookupAt time.Time // when to look again; zero for never
@@ -175,9 +177,9 @@ func (s *Store) SetContact(ctx context.Context, c *LookupClaim, f Found) error {
 			return none, err
 		}
 		_, err = tx.ExecContext(ctx, `
-			UPDATE complaints SET addressees = $1, answer_id = $2, network = $3, asn = $4, hold = $5, lookup_at = $6, 
-				gathers = CASE WHEN gathers IS NULL THEN NULL ELSE $8 END WHERE id = $7`,
-			to, answer, text(f.Network), f.ASN, text(f.Hold), moment(f.LookupAt), c.id, gatherKey(f.Key))
+			UPDATE complaints SET addressees = $1, answer_id = $2, network = $3, asn = $4, hold = $5, lookup_at = $6,
+				gathers = CASE WHEN gathers IS NULL THEN NULL ELSE $8 END, format = $9 WHERE id = $7`,
+			to, answer, text(f.Network), f.ASN, text(f.Hold), moment(f.LookupAt), c.id, gatherKey(f.Key), cmp.Or(f.Format, c.Complaint.Format))
 		if err == nil && f.Ready {
 			err = s.letOut(ctx, tx, c.id, f.Sender)
 		}

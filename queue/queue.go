@@ -92,6 +92,7 @@ type Complaint struct {
 	Network string     // the network it belongs to, as the registry wrote it
 	ASN     uint32     // of the network that announces it; 0 when not known
 	Party   string     // why this party is addressed: "source network" …
+	Domain  string     // that the party is looked up by; empty where it is Source
 	Format  string     // name of the report format, "arf"
 	Subject string     // subject of the reported message, decoded, for lists
 	Hold    string     // why it is held, in words; empty if for no special reason
@@ -125,6 +126,9 @@ type Incident struct {
 	ReportID int64
 	Report   Report      // filled when a complaint is read; its mail of all only in a Case, else of the first
 	Chain    trace.Chain // as it was followed when the complaint was filed
+	// Proof says why the parties were named, as JSON; nil where the chain says all.
+	// It holds no mailboxes: it is kept when a person is forgotten.
+	Proof json.RawMessage
 }
 
 // Event is one line of the audit trail. Events are only ever added.

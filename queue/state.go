@@ -22,6 +22,7 @@ const (
 	ActionHeld      = "held"
 	ActionEdited    = "edited"
 	ActionDropped   = "dropped"
+	ActionReopened  = "reopened" // it came back, and another contact is looked for
 	ActionRetried   = "retried"
 	ActionRetracted = "retracted"
 	ActionSending   = "sending" // a worker took it
@@ -54,6 +55,7 @@ var transitions = map[string]transition{
 	ActionHeld:      {[]State{Ready, Deferred, Failed, Bounced, Form}, Held},
 	ActionEdited:    {[]State{Held}, Held},
 	ActionDropped:   {[]State{Held, Ready, Deferred, Failed, Bounced, Form}, Dropped},
+	ActionReopened:  {[]State{Bounced}, Held},
 	ActionRetried:   {[]State{Deferred, Failed}, Ready},
 	ActionRetracted: {[]State{Sent, Bounced, Answered, Resolved}, Retracted},
 	ActionContact:   {[]State{Held}, Held},

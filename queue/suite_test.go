@@ -39,6 +39,8 @@ func suite(t *testing.T, open opener) {
 		{"join refused", testJoinRefused},
 		{"one mailing from many sides", testOvertaken},
 		{"release in its time", testRelease},
+		{"file several", testFileSeveral},
+		{"reopen", testReopen},
 		{"close report", testCloseReport},
 		{"states", testStates},
 		{"approve without contact", testApproveWithoutContact},

@@ -46,7 +46,7 @@ func termsOf(c *Complaint) []int64 {
 	if c.ASN != 0 {
 		all = append(all, term(termASN, fmt.Sprint(c.ASN)))
 	}
-	said := []string{c.Subject, strings.Join(c.To, " "), c.Source.String(), c.Network, c.MessageID}
+	said := []string{c.Subject, strings.Join(c.To, " "), c.Source.String(), c.Network, c.Domain, c.MessageID}
 	for i := range c.Incidents {
 		if i == 0 { // the sample
 			said = append(said, c.Incidents[i].said()...)

@@ -23,6 +23,7 @@ ALTER TABLE complaints ADD COLUMN answer_id INTEGER REFERENCES answers (id); -- 
 ALTER TABLE complaints ADD COLUMN asn INTEGER NOT NULL DEFAULT 0;       -- 0 when not known
 ALTER TABLE complaints ADD COLUMN letter TEXT NOT NULL DEFAULT '';      -- a person's text; empty for the usual one
 ALTER TABLE complaints ADD COLUMN withdraws INTEGER NOT NULL DEFAULT 0; -- the complaint that this message takes back
+ALTER TABLE complaints ADD COLUMN domain TEXT NOT NULL DEFAULT '';      -- that the party is looked up by; empty for the source
 -- What reports of one mailing find the complaint by that they join; NULL while it takes
 -- none, see join.go.
 ALTER TABLE complaints ADD COLUMN gathers INTEGER;
@@ -34,6 +35,9 @@ CREATE INDEX complaints_updated ON complaints (updated, id);
 CREATE INDEX complaints_state_updated ON complaints (state, updated, id);
 CREATE INDEX complaints_source ON complaints (source, id);
 CREATE INDEX complaints_answer ON complaints (answer_id);
+
+-- Why the parties were named, as JSON; it names domains and no mailboxes.
+ALTER TABLE incidents ADD COLUMN proof TEXT NOT NULL DEFAULT '';
 
 -- What complaints are found by, see term.go.
 CREATE TABLE terms (

@@ -38,8 +38,11 @@ func (d *draft) feedback() []byte {
 	f.add("Arrival-Date", date(arrival(in)))
 	f.add("Reporting-MTA", "dns; "+reportingMTA(in, d.sender))
 	f.add("Source-IP", d.Source.String())
-	if port := sourcePort(in); port != 0 {
+	if port := d.sourcePort(); port != 0 {
 		f.add("Source-Port", fmt.Sprint(port)) // RFC 6692 §2
+	}
+	if d.letter.Domain != "" {
+		f.add("Reported-Domain", d.letter.Domain)
 	}
 	if len(d.Incidents) > 1 {
 		f.add("Incidents", fmt.Sprint(len(d.Incidents)))

@@ -2,7 +2,6 @@ package reporter
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"mime"
@@ -55,15 +54,15 @@ func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
 		r.Log.Info("report closed", "report", report.ID, "reason", why)
 		return r.queue.CloseReport(ctx, claim, why)
 	}
-	party := Parties(&chain)[0]
+	party := senders(&chain)[0]
 	found, err := r.find(ctx, party.Addr)
 	if err != nil {
 		return err
 	}
 	c := queue.Complaint{
-		State: queue.Held, Source: party.Addr, Party: party.Name, Format: found.format,
+		State: queue.Held, Source: party.Addr, Party: party.Name, Format: found.Format,
 		Subject:   subject(report),
-		MessageID: fmt.Sprintf("<%d.%s@%s>", report.ID, strings.ToLower(rand.Text()), r.Sender.Host),
+		MessageID: r.messageID(report),
 		To:        found.To, Contact: found.Contact, Network: found.Network, ASN: found.ASN,
 		Hold: found.Hold, LookupAt: found.LookupAt,
 		Incidents: []queue.Incident{{ReportID: report.ID, Report: *report, Chain: chain}}, // found by its words too
@@ -87,7 +86,7 @@ func (r *Reporter) lookUpNext(ctx context.Context) (bool, error) {
 
 func (r *Reporter) lookUp(ctx context.Context, claim *queue.LookupClaim) error {
 	c := claim.Complaint
-	found, err := r.find(ctx, c.Source)
+	found, err := r.findAgain(ctx, &c)
 	if err != nil {
 		return err
 	}
@@ -100,10 +99,9 @@ func (r *Reporter) lookUp(ctx context.Context, claim *queue.LookupClaim) error {
 	return r.queue.SetContact(ctx, claim, found.Found)
 }
 
-// found is what a look-up ended in, and in which format its addressees want it.
+// found is what a look-up ended in.
 type found struct {
 	queue.Found
-	format string
 	form   bool // the desk has a page only
 	answer contact.Answer
 }
@@ -114,6 +112,11 @@ func (r *Reporter) find(ctx context.Context, a netip.Addr) (found, error) {
 	if err != nil {
 		return found{}, fmt.Errorf("contact for %s: %w", a, err)
 	}
+	return r.settle(ctx, answer)
+}
+
+// settle takes the addressees from an answer.
+func (r *Reporter) settle(ctx context.Context, answer contact.Answer) (found, error) {
 	found := found{answer: answer, Found: queue.Found{Contact: marshal(answer), Network: answer.Network.String(), LookupAt: answer.Retry}}
 	found.Reason = answer.Reason
 	if len(answer.Network.Origins) > 0 {
@@ -147,7 +150,7 @@ func (r *Reporter) find(ctx context.Context, a netip.Addr) (found, error) {
 	default:
 		found.Hold = "no contact: " + found.Reason + tried(answer)
 	}
-	found.format = r.format(found.To, &answer)
+	found.Format = r.format(found.To, &answer)
 	return found, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"spamreport-milter/contact"
 	"spamreport-milter/queue"
+	"spamreport-milter/trace"
 )
 
 // A Format writes one kind of complaint. The same draft gives the same octets
@@ -164,7 +165,7 @@ func (w *Composer) draft(c *queue.Complaint) *draft {
 	d.original, d.header, d.mailFrom = shown.original, shown.header, shown.mailFrom
 	d.letter = letterOf(d)
 	d.letter.Altered, d.letter.Redacted = shown.altered, shown.redacted
-	for _, s := range []*string{&d.letter.Subject, &d.letter.HELO, &d.letter.RDNS} {
+	for _, s := range []*string{&d.letter.Subject, &d.letter.HELO, &d.letter.RDNS, &d.letter.Customer} {
 		*s = shown.text(*s)
 	}
 	d.letter.Resolved, d.letter.NotOurs, d.letter.Stop =
@@ -179,6 +180,18 @@ func (w *Composer) draft(c *queue.Complaint) *draft {
 
 // sample is the incident that stands for all of a complaint.
 func (d *draft) sample() *queue.Incident { return &d.Incidents[0] }
+
+// hop is where the address complained about stands in the sample's chain: at the
+// border, or behind a relay. It is nil for a chain without a source.
+func (d *draft) hop() *trace.Hop {
+	c := &d.sample().Chain
+	for _, p := range senders(c) {
+		if p.Addr == d.Source {
+			return &c.Hops[p.Hop]
+		}
+	}
+	return c.Source()
+}
 
 // text writes the letter of a name, or what a person has written in its place.
 func (d *draft) text(name string) ([]byte, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	"spamreport-milter/contact"
 	"spamreport-milter/queue"
@@ -18,6 +19,7 @@ func (r *Reporter) enter(ctx context.Context, claim *queue.ReportClaim, c *queue
 	if c.State == queue.Held && mine.comparable() {
 		c.Gathering = queue.Gathering{Key: r.Policy.key(c, answer), Sketch: mine.sketch()}
 	}
+	beside := sync.OnceValues(func() ([]queue.Complaint, error) { return r.beside(ctx, c) })
 	shut := map[int64]bool{} // those that moved on while we looked
 	for {
 		open, err := r.open(ctx, &c.Gathering)
@@ -35,7 +37,11 @@ func (r *Reporter) enter(ctx context.Context, claim *queue.ReportClaim, c *queue
 			shut[id] = true
 			continue
 		}
-		if err := r.fileNew(ctx, claim, c, answer); !errors.Is(err, queue.ErrOvertaken) {
+		others, err := beside()
+		if err != nil {
+			return err
+		}
+		if err := r.fileNew(ctx, claim, c, answer, others); !errors.Is(err, queue.ErrOvertaken) {
 			return err
 		}
 	}
@@ -61,16 +67,16 @@ func (r *Reporter) join(ctx context.Context, claim *queue.ReportClaim, id int64,
 	return nil
 }
 
-func (r *Reporter) fileNew(ctx context.Context, claim *queue.ReportClaim, c *queue.Complaint, answer *contact.Answer) error {
+func (r *Reporter) fileNew(ctx context.Context, claim *queue.ReportClaim, c *queue.Complaint, answer *contact.Answer, beside []queue.Complaint) error {
 	var id int64
 	err := r.release(ctx, c, answer, func() (err error) {
-		id, err = r.queue.File(ctx, claim, *c)
+		id, err = r.queue.File(ctx, claim, *c, beside...)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	r.Log.Info("complaint filed", "complaint", id, "state", c.State, "report", claim.Report.ID, "source", c.Source, "to", c.To, "hold", c.Hold)
+	r.Log.Info("complaint filed", "complaint", id, "state", c.State, "report", claim.Report.ID, "source", c.Source, "to", c.To, "hold", c.Hold, "beside", len(beside))
 	return nil
 }
 
@@ -83,7 +89,7 @@ func (p Policy) key(c *queue.Complaint, answer *contact.Answer) string {
 		network = networkOf(c.Source).String()
 	}
 	to := slices.Sorted(slices.Values(c.To))
-	parts := append([]string{c.Party, network}, to...)
+	parts := append([]string{partiesOf(c)[0], network}, to...)
 	if ok, _ := p.automatic(c, answer); ok {
 		parts = append(parts, "by itself")
 	}

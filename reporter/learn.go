@@ -18,6 +18,7 @@ type Memory interface {
 	Case(ctx context.Context, id int64) (*queue.Case, error)
 	Decide(ctx context.Context, d queue.Decision, ids ...int64) (queue.Decided, error)
 	Suppress(ctx context.Context, p queue.Suppression) error
+	Reopen(ctx context.Context, id int64, actor, reason string) error
 }
 
 // Learner takes what comes back to the addresses that complaints named. It never
@@ -31,6 +32,9 @@ type Learner struct {
 // ErrNoReply means that an address is none that we made: what came to it teaches
 // nothing.
 var ErrNoReply = errors.New("not an address of a complaint")
+
+// actorRelay is who brings bounces, in events and suppressions.
+const actorRelay = "relay"
 
 // bounceRest is how long a mailbox that bounced gets nothing: desks come back.
 const bounceRest = 90 * 24 * time.Hour
@@ -117,7 +121,7 @@ func lessonOfReply(r Reply, to []string) lesson {
 	}
 	switch r.Kind {
 	case ReplyBounced:
-		l.actor, l.action, l.expires = "relay", queue.ActionBounced, bounceRest
+		l.actor, l.action, l.expires = actorRelay, queue.ActionBounced, bounceRest
 		for _, a := range to {
 			if slices.ContainsFunc(r.Gone, func(g string) bool { return strings.EqualFold(a, g) }) {
 				l.shut = append(l.shut, a)
@@ -127,7 +131,7 @@ func lessonOfReply(r Reply, to []string) lesson {
 			l.action = queue.ActionNoted
 		}
 	case ReplyDelayed:
-		l.actor, l.action = "relay", queue.ActionNoted
+		l.actor, l.action = actorRelay, queue.ActionNoted
 	case ReplyAuto:
 		l.action = queue.ActionNoted
 	case ReplyResolved:
@@ -157,5 +161,20 @@ func (l *Learner) apply(ctx context.Context, c *queue.Complaint, what lesson) er
 		l.Log.Info("answer changes nothing", "complaint", c.ID, "reason", refused.Err)
 	}
 	l.Log.Info("answer to a complaint", "complaint", c.ID, "action", what.action, "suppressed", what.shut)
-	return nil
+	return l.reopen(ctx, c, what)
+}
+
+// reopen has another contact looked for where all mailboxes of a complaint are gone.
+// Nobody is told anew that we take something back. The bounce may come twice, or we
+// may have been stopped after the first half: a complaint that stands bounced is
+// reopened, any other is left as it is.
+func (l *Learner) reopen(ctx context.Context, c *queue.Complaint, what lesson) error {
+	if what.action != queue.ActionBounced || len(what.shut) == 0 || c.Withdraws != 0 {
+		return nil
+	}
+	err := l.Memory.Reopen(ctx, c.ID, what.actor, "came back from "+strings.Join(what.shut, ", ")+", which gets no more; another contact is looked for")
+	if errors.Is(err, queue.ErrState) {
+		return nil
+	}
+	return err
 }

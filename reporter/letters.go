@@ -148,6 +148,7 @@ var (
 		MailFrom: "offers@sender.example", Subject: "Offers", Cause: "user",
 		To:      []LetterTo{{"abuse@net.example", "RDAP", "abuse"}, {Address: "security@net.example"}},
 		Network: "2001:db8::/32", NetworkName: "NET-EXAMPLE", Kept: 1 << 20, BodyCut: true, Altered: true, Redacted: true,
+		Customer: "198.51.100.9, account 4711", Relay: "192.0.2.25", Domain: "shop.example", Proof: "dkim passes for shop.example", OnlyDomain: true,
 		From: "Mail Abuse <abuse@isp.example>", Reference: "complaint 17", Withdraws: "complaint 12",
 		Incidents: []LetterIncident{{"Mon, 23 Nov 2026 12:00:00 +0000", "2001:db8::7", "4Xyz12"}, {Arrival: "Mon, 23 Nov 2026 12:00:01 +0000"}},
 		Resolved:  "abuse+17-resolved-x@isp.example", NotOurs: "abuse+17-notours-x@isp.example", Stop: "abuse+17-stop-x@isp.example",

@@ -56,6 +56,10 @@ func (m *month) Lookup(_ context.Context, a netip.Addr) (contact.Answer, error) 
 	return answer, nil
 }
 
+func (m *month) LookupWithout(ctx context.Context, a netip.Addr, _ []string) (contact.Answer, error) {
+	return m.Lookup(ctx, a)
+}
+
 // write makes the texts of mailings: words of their own, and a footer that many share.
 func (m *month) write(n int) {
 	for i := range n {

@@ -89,7 +89,7 @@ func automatic(_ Policy, r *queue.Report, _ *trace.Chain) string {
 // noSource also stops what came from our own hosts and private addresses alone:
 // tracing passes these by and finds nobody behind them.
 func noSource(_ Policy, _ *queue.Report, c *trace.Chain) string {
-	if len(Parties(c)) > 0 {
+	if len(senders(c)) > 0 {
 		return ""
 	}
 	if len(c.Hops) == 0 || !c.Hops[0].IP.IsValid() {
@@ -100,7 +100,7 @@ func noSource(_ Policy, _ *queue.Report, c *trace.Chain) string {
 }
 
 func ownSource(p Policy, _ *queue.Report, c *trace.Chain) string {
-	for _, party := range Parties(c) {
+	for _, party := range senders(c) {
 		for _, n := range p.Networks {
 			if n.Contains(party.Addr) {
 				return fmt.Sprintf("own network: %s is in %s", party.Addr, n)
@@ -111,7 +111,7 @@ func ownSource(p Policy, _ *queue.Report, c *trace.Chain) string {
 }
 
 func specialSource(_ Policy, _ *queue.Report, c *trace.Chain) string {
-	for _, party := range Parties(c) {
+	for _, party := range senders(c) {
 		if ok, why := trace.Reportable(party.Addr); !ok {
 			return fmt.Sprintf("%s is not a public address: %s", party.Addr, why)
 		}

@@ -114,12 +114,22 @@ const (
 )
 
 // readText returns the text of an answer: its plain parts, or else its HTML without
-// markup. What is no MIME is text as it stands.
+// markup.
 func readText(m *trace.Message) string {
+	plain, html := textsOf(m)
+	if plain != "" {
+		return plain
+	}
+	return tag.ReplaceAllString(lineTag.ReplaceAllString(html, "\n"), " ")
+}
+
+// textsOf returns the parts that a message shows, plain ones and HTML with its
+// markup. What is no MIME is plain as it stands.
+func textsOf(m *trace.Message) (string, string) {
 	raw := slices.Concat(m.Header, []byte("\r\n"), m.Body)
 	r, err := mail.CreateReader(bytes.NewReader(raw))
 	if err != nil {
-		return string(m.Body[:min(len(m.Body), maxReplyText)])
+		return string(m.Body[:min(len(m.Body), maxReplyText)]), ""
 	}
 	var plain, html strings.Builder
 	for range maxReplyParts {
@@ -141,10 +151,7 @@ func readText(m *trace.Message) string {
 		}
 		copyText(into, p.Body)
 	}
-	if plain.Len() > 0 {
-		return plain.String()
-	}
-	return tag.ReplaceAllString(lineTag.ReplaceAllString(html.String(), "\n"), " ")
+	return plain.String(), html.String()
 }
 
 var (

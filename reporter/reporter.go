@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"spamreport-milter/auth"
 	"spamreport-milter/contact"
 	"spamreport-milter/queue"
 	"spamreport-milter/trace"
@@ -22,12 +23,14 @@ import (
 // Queue is what the workers need of the store.
 type Queue interface {
 	ClaimReport(ctx context.Context, lease time.Duration) (*queue.ReportClaim, error)
-	File(ctx context.Context, claim *queue.ReportClaim, c queue.Complaint) (int64, error)
+	File(ctx context.Context, claim *queue.ReportClaim, c queue.Complaint, beside ...queue.Complaint) (int64, error)
 	CloseReport(ctx context.Context, claim *queue.ReportClaim, reason string) error
 	ReleaseReport(ctx context.Context, claim *queue.ReportClaim, retryAt time.Time, reason string) error
 	Renew(ctx context.Context, claim queue.Claim, lease time.Duration) error
 
 	ClaimLookup(ctx context.Context, lease time.Duration) (*queue.LookupClaim, error)
+	// Beside returns who has another complaint about the same report, in lower case.
+	Beside(ctx context.Context, id int64) (map[string]int64, error)
 	SetContact(ctx context.Context, claim *queue.LookupClaim, found queue.Found) error
 
 	ClaimComplaint(ctx context.Context, lease time.Duration) (*queue.ComplaintClaim, error)
@@ -49,6 +52,20 @@ type Queue interface {
 // Contacts finds who answers for an address.
 type Contacts interface {
 	Lookup(ctx context.Context, a netip.Addr) (contact.Answer, error)
+	// LookupWithout passes by mailboxes that mail came back from.
+	LookupWithout(ctx context.Context, a netip.Addr, gone []string) (contact.Answer, error)
+}
+
+// Domains finds who answers for domains, where further parties are to be addressed.
+type Domains interface {
+	LookupDomain(ctx context.Context, name string) (contact.Answer, error)
+	Feedback(ctx context.Context, message []byte) (contact.Answer, error)
+	Freemail(domain string) bool
+}
+
+// Authentication proves which domain a message comes from.
+type Authentication interface {
+	Check(ctx context.Context, m *trace.Message, c *trace.Chain) (auth.Verdict, error)
 }
 
 // Config is what an operator decides. Zero durations mean the defaults.
@@ -59,7 +76,12 @@ type Config struct {
 	Trace trace.Options
 	// Policy is who may cause sending, and how much. Its Networks are those of Trace.
 	Policy Policy
-	Log    *slog.Logger
+	// Parties are keys of PartyNames: who is addressed besides the source's network.
+	// All but "customer" need Domains and Authentication.
+	Parties        []string
+	Domains        Domains
+	Authentication Authentication
+	Log            *slog.Logger
 
 	// Lease is how long work stays taken when its worker dies; 5 minutes. A
 	// worker that lives renews it.

@@ -27,6 +27,10 @@ type registry func(netip.Addr) (contact.Answer, error)
 
 func (r registry) Lookup(_ context.Context, a netip.Addr) (contact.Answer, error) { return r(a) }
 
+func (r registry) LookupWithout(_ context.Context, a netip.Addr, _ []string) (contact.Answer, error) {
+	return r(a)
+}
+
 func found(a netip.Addr) (contact.Answer, error) {
 	return contact.Answer{Addr: a, Reason: "abuse mailbox of the network",
 		Contacts: []contact.Contact{{Address: "abuse@net.test", Source: "rdap", Role: "abuse"}}}, nil

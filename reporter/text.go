@@ -3,6 +3,7 @@ package reporter
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"spamreport-milter/contact"
@@ -19,12 +20,20 @@ type Letter struct {
 	Cause                    string // "filter", "user", "trap" or "hand": who called it abuse
 	To                       []LetterTo
 	Network, NetworkName     string
-	Kept                     int // octets of the body
-	BodyCut, HeaderCut       bool
-	Altered                  bool // SMTP could not carry it as it was
-	Redacted                 bool // tokens stand for its recipients
-	From, Reference          string
-	Withdraws                string // the complaint that this one takes back
+	// Customer is from whom the source, a relay, says it had the message: an address, an
+	// account or both. Relay is that relay's address, where the customer's own network
+	// is written to.
+	Customer, Relay string
+	// Domain is what the addressees answer for besides the source's network, or in its
+	// place where OnlyDomain is set; Proof says what names it.
+	Domain, Proof      string
+	OnlyDomain         bool
+	Kept               int // octets of the body
+	BodyCut, HeaderCut bool
+	Altered            bool // SMTP could not carry it as it was
+	Redacted           bool // tokens stand for its recipients
+	From, Reference    string
+	Withdraws          string // the complaint that this one takes back
 	// Resolved, NotOurs and Stop are addresses that a mail without words goes to;
 	// empty where answers are not taken.
 	Resolved, NotOurs, Stop string
@@ -58,13 +67,14 @@ func letterOf(d *draft) Letter {
 	if m.Session != nil {
 		l.QueueID = m.Session.QueueID
 	}
-	if hop := in.Chain.Source(); hop != nil {
+	if hop := d.hop(); hop != nil {
 		l.HELO, l.RDNS = hop.HELO, hop.RDNS
 	}
-	if port := sourcePort(in); port != 0 {
+	if port := d.sourcePort(); port != 0 {
 		l.Port = fmt.Sprint(port)
 	}
 	l.addressed(d.Complaint)
+	l.parties(d)
 	l.list(d.Incidents)
 	return l
 }
@@ -82,6 +92,25 @@ func (l *Letter) addressed(c *queue.Complaint) {
 			}
 		}
 		l.To = append(l.To, to)
+	}
+}
+
+// parties says what the addressees answer for besides the source's address.
+func (l *Letter) parties(d *draft) {
+	in, names := d.sample(), partiesOf(d.Complaint)
+	if slices.Contains(names, sourceNetwork) {
+		l.Customer = customer(&in.Chain)
+	}
+	if source := in.Chain.Source(); slices.Contains(names, relayCustomer) && source != nil && source.IP.Unmap() != d.Source {
+		l.Relay = source.IP.Unmap().String()
+	}
+	l.Domain, l.OnlyDomain = d.Domain, d.Domain != ""
+	var proof Proof
+	_ = json.Unmarshal(in.Proof, &proof) // most have none
+	for _, p := range proof.Parties {
+		if p.Domain != "" && slices.Contains(names, p.Name) && (l.Domain == "" || l.Domain == p.Domain) && strings.HasPrefix(p.Outcome, "to ") && l.Proof == "" {
+			l.Domain, l.Proof = p.Domain, p.Why
+		}
 	}
 }
 

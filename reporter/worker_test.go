@@ -21,6 +21,10 @@ func (a asking) Lookup(ctx context.Context, _ netip.Addr) (contact.Answer, error
 	return contact.Answer{}, ctx.Err()
 }
 
+func (a asking) LookupWithout(ctx context.Context, addr netip.Addr, _ []string) (contact.Answer, error) {
+	return a.Lookup(ctx, addr)
+}
+
 // TestStopGivesReportBack: what a stopping reporter had in hand is there for the
 // next one at once, not when its lease ends.
 func TestStopGivesReportBack(t *testing.T) {

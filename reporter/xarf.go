@@ -29,7 +29,7 @@ const maxEvidence = 5 << 20
 // writeXARF falls back to ARF where the schema asks for what nobody knows: the
 // port that the source used, or an envelope sender with a mailbox.
 func writeXARF(w io.Writer, d *draft) error {
-	if sourcePort(d.sample()) == 0 || len(d.mailFrom) > 254 || !addrSpec.MatchString(d.mailFrom) {
+	if d.sourcePort() == 0 || len(d.mailFrom) > 254 || !addrSpec.MatchString(d.mailFrom) {
 		return writeARF(w, d)
 	}
 	text, err := d.textPart()
@@ -88,7 +88,7 @@ func xarfOf(d *draft) xarf {
 	x := xarf{
 		Version: "4.0.0", ID: uuid(d.MessageID), Time: arrival(d.sample()).UTC().Truncate(time.Second),
 		Reporter: us, Sender: us,
-		Source: d.Source.String(), Port: sourcePort(d.sample()),
+		Source: d.Source.String(), Port: d.sourcePort(),
 		Category: "messaging", Type: "spam", Protocol: "smtp",
 		EvidenceSource: evidenceSource(d.sample().Report.Cause),
 		MailFrom:       d.mailFrom, Subject: clip(d.letter.Subject, 500),
@@ -157,8 +157,8 @@ func clip(s string, n int) string {
 func domainOf(address string) string { return address[strings.LastIndexByte(address, '@')+1:] }
 
 // sourcePort is the port that the source spoke from; 0 where nobody stated it.
-func sourcePort(in *queue.Incident) uint16 {
-	if hop := in.Chain.Source(); hop != nil {
+func (d *draft) sourcePort() uint16 {
+	if hop := d.hop(); hop != nil {
 		return hop.Port
 	}
 	return 0

@@ -12,6 +12,7 @@ import (
 
 	"spamreport-milter/contact"
 	"spamreport-milter/queue"
+	"spamreport-milter/reporter"
 )
 
 // casePaper writes a case for people.
@@ -48,7 +49,7 @@ func (p *casePaper) line(format string, args ...any) { fmt.Fprintf(p.w, format+"
 
 func (p *casePaper) head(c *queue.Complaint) {
 	p.line("Complaint %d, %s%s\n", c.ID, c.State, visible(prefixed(": ", c.Hold)))
-	p.line("  about    %s  (%s%s%s)", c.Source, c.Party, visible(prefixed(", ", c.Network)), prefixed(", ", asNumber(c.ASN)))
+	p.line("  about    %s  (%s%s%s)", c.Source, c.Party, visible(prefixed(" ", c.Domain)+prefixed(", ", c.Network)), prefixed(", ", asNumber(c.ASN)))
 	p.line("  to       %s", orNone(strings.Join(c.To, ", ")))
 	if len(c.Taken) > 0 {
 		p.line("  taken    %s", strings.Join(c.Taken, ", "))
@@ -89,7 +90,37 @@ func (p *casePaper) incident(in *queue.Incident) error {
 	if r.Message.Truncated() {
 		p.line("  the body was cut: %d octets kept", len(r.Message.Body))
 	}
-	return writeChain(p.w, &in.Chain, p.colour)
+	if err := writeChain(p.w, &in.Chain, p.colour); err != nil {
+		return err
+	}
+	return p.proof(in.Proof)
+}
+
+// proof tells which parties were thought of, and why.
+func (p *casePaper) proof(raw json.RawMessage) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	var proof reporter.Proof
+	if err := json.Unmarshal(raw, &proof); err != nil {
+		return fmt.Errorf("stored proof: %w", err)
+	}
+	p.line("\nParties")
+	for _, a := range proof.Parties {
+		about := a.Domain
+		if a.Addr.IsValid() {
+			about = a.Addr.String()
+		}
+		p.line("  %-17s  %s  %s", a.Name, visible(about), visible(a.Outcome))
+		p.line("  %17s  because %s", "", visible(a.Why))
+	}
+	for _, c := range proof.Checks {
+		p.line("  check  %s %s  %s", c.Method, c.Result, visible(strings.TrimSpace(c.Domain+" "+c.Reason)))
+	}
+	if proof.Domain == "" && proof.Reason != "" {
+		p.line("  no sender domain: %s", visible(proof.Reason))
+	}
+	return nil
 }
 
 func envelopeFrom(r *queue.Report) string {

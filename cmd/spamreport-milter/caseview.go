@@ -18,6 +18,7 @@ type complaintJSON struct {
 	Network     string      `json:"network,omitempty"`
 	ASN         uint32      `json:"asn,omitempty"`
 	Party       string      `json:"party"`
+	Domain      string      `json:"domain,omitempty"` // that the party was looked up by
 	To          []string    `json:"to"`
 	Format      string      `json:"format"`
 	Subject     string      `json:"subject,omitempty"`
@@ -35,7 +36,7 @@ type complaintJSON struct {
 func complaintView(c *queue.Complaint) complaintJSON {
 	return complaintJSON{
 		ID: c.ID, State: c.State, Created: c.Created, Updated: c.Updated,
-		Source: c.Source.String(), Network: c.Network, ASN: c.ASN, Party: c.Party,
+		Source: c.Source.String(), Network: c.Network, ASN: c.ASN, Party: c.Party, Domain: c.Domain,
 		To: append([]string{}, c.To...), Format: c.Format, Subject: c.Subject, Hold: c.Hold,
 		Letter: c.Letter, Withdraws: c.Withdraws, Taken: c.Taken,
 		MessageID: c.MessageID, Approved: c.ReadyAt,
@@ -52,15 +53,16 @@ type caseJSON struct {
 }
 
 type incidentJSON struct {
-	Report   int64          `json:"report"`
-	Received time.Time      `json:"received"`
-	Cause    queue.Cause    `json:"cause"`
-	Reporter string         `json:"reporter"`
-	Reason   string         `json:"reason,omitempty"`
-	Purged   bool           `json:"purged,omitempty"` // its mail and recipients were removed
-	MailFrom string         `json:"mail_from"`
-	Session  *trace.Session `json:"session,omitempty"`
-	Chain    trace.Chain    `json:"chain"`
+	Report   int64           `json:"report"`
+	Received time.Time       `json:"received"`
+	Cause    queue.Cause     `json:"cause"`
+	Reporter string          `json:"reporter"`
+	Reason   string          `json:"reason,omitempty"`
+	Purged   bool            `json:"purged,omitempty"` // its mail and recipients were removed
+	MailFrom string          `json:"mail_from"`
+	Session  *trace.Session  `json:"session,omitempty"`
+	Chain    trace.Chain     `json:"chain"`
+	Proof    json.RawMessage `json:"proof,omitempty"` // why which parties were named
 }
 
 func caseView(k *queue.Case) caseJSON {
@@ -75,7 +77,7 @@ func incidentView(in *queue.Incident) incidentJSON {
 	r := &in.Report
 	return incidentJSON{
 		Report: in.ReportID, Received: r.Received, Cause: r.Cause, Reporter: r.Reporter, Reason: r.Reason,
-		Purged: r.Purged, MailFrom: r.Message.MailFrom, Session: r.Message.Session, Chain: in.Chain,
+		Purged: r.Purged, MailFrom: r.Message.MailFrom, Session: r.Message.Session, Chain: in.Chain, Proof: in.Proof,
 	}
 }
 

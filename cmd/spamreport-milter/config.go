@@ -62,7 +62,7 @@ func defaultSettings() settings {
 			Reports:     reportsSettings{PerHour: 60, MaxSize: 20 << 20},
 		},
 		Reporter: reporterSettings{Smarthost: "127.0.0.1:25", Format: reporter.ARF.Name, Language: "en", Evidence: "redacted",
-			Approve: string(reporter.ApproveManual), MaxAge: 48, ContactInterval: 24, ContactCap: 10, NetworkCap: 10, HourCap: 100},
+			Parties: []string{"network"}, Approve: string(reporter.ApproveManual), MaxAge: 48, ContactInterval: 24, ContactCap: 10, NetworkCap: 10, HourCap: 100},
 	}
 }
 
@@ -269,7 +269,7 @@ func (f *faults) reporter(s reporterSettings, host string) reporter.Config {
 		s.From = "postmaster@" + host
 	}
 	s.From = f.mailbox(s.From)
-	return reporter.Config{Composer: f.composer(s, host), Relay: f.relay(s), DKIM: f.dkim(s), Policy: f.policy(s)}
+	return reporter.Config{Composer: f.composer(s, host), Relay: f.relay(s), DKIM: f.dkim(s), Parties: f.parties(s.Parties), Policy: f.policy(s)}
 }
 
 // mailbox checks the address that complaints come from and encodes its name

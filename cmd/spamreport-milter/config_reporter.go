@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"maps"
 	"net"
 	"net/mail"
 	"os"
@@ -131,6 +132,18 @@ func (f *faults) dkim(s reporterSettings) *reporter.DKIM {
 		f.add("reporter.dkim_selector: %q at %q is no name in DNS", d.Selector, d.Domain)
 	}
 	return d
+}
+
+func (f *faults) parties(list []string) []string {
+	for _, p := range list {
+		if reporter.PartyNames[p] == "" {
+			f.add("reporter.parties: nobody is called %q: there are %s", p, strings.Join(slices.Sorted(maps.Keys(reporter.PartyNames)), ", "))
+		}
+	}
+	if !slices.Contains(list, "network") {
+		f.add("reporter.parties: the network of the source is always among them: add \"network\"")
+	}
+	return list
 }
 
 func (f *faults) policy(s reporterSettings) reporter.Policy {

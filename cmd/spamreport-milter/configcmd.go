@@ -25,7 +25,7 @@ type ConfigCheckCmd struct{}
 // Run says what was found good, and what deserves a second thought.
 func (*ConfigCheckCmd) Run(e *Env) error {
 	c := e.Config
-	if _, err := newContacts(e, nil); err != nil {
+	if _, _, err := newContacts(e, nil); err != nil {
 		return &exitError{exConfig, err}
 	}
 	if c.File == "" {

@@ -67,7 +67,7 @@ func (c *ContactCmd) lookup(e *Env) error {
 	}
 	quiet := *e
 	quiet.Log = slog.New(slog.DiscardHandler) // the output tells more
-	finder, err := newContacts(&quiet, nil)
+	finder, _, err := newContacts(&quiet, nil)
 	if err != nil {
 		return &exitError{exConfig, err}
 	}

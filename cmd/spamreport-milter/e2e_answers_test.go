@@ -33,6 +33,22 @@ func (h *host) throughPostfix() {
 	h.must(h.postfix.Set(h.t.Context(), map[string]string{"non_smtpd_milters": h.milter}))
 }
 
+// waitAction waits until something was done to a complaint.
+func (h *host) waitAction(id int64, action string) caseJSON {
+	h.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		k := h.show(id)
+		for _, ev := range k.Events {
+			if ev.Action == action {
+				return k
+			}
+		}
+		if time.Now().After(deadline) {
+			h.t.Fatalf("complaint %d was not %s: %+v", id, action, k.Events)
+		}
+	}
+}
+
 func (h *host) waitState(id int64, state string) caseJSON {
 	h.t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
@@ -47,7 +63,8 @@ func (h *host) waitState(id int64, state string) caseJSON {
 }
 
 // TestAnswersTeach is the way back: the desk's server refuses a complaint, and the
-// bounce that our own Postfix makes of it shuts the address; later the desk writes
+// bounce that our own Postfix makes of it shuts the address and has the contact asked
+// for again; later the desk writes
 // that it has acted.
 func TestAnswersTeach(t *testing.T) {
 	h := newHost(t)
@@ -57,9 +74,16 @@ func TestAnswersTeach(t *testing.T) {
 	c.mail("one@evil.example", []byte(tagged+"\r\n"+body))
 	h.waitFor(1)
 	h.run("queue", "approve", "1")
-	k := h.waitState(1, "bounced")
-	if last := k.Events[len(k.Events)-1]; last.Action != "bounced" || !strings.Contains(last.Reason, "no such user here") {
-		t.Errorf("last event: %+v", last)
+	k := h.waitAction(1, "contact") // asked again, and nobody else is there
+	var actions []string
+	for _, ev := range k.Events[len(k.Events)-3:] {
+		actions = append(actions, ev.Action)
+	}
+	if got := strings.Join(actions, " "); got != "bounced reopened contact" || !strings.Contains(k.Events[len(k.Events)-3].Reason, "no such user here") {
+		t.Errorf("last events: %+v", k.Events)
+	}
+	if k.State != "held" || len(k.To) != 0 || !strings.Contains(k.Hold, "came back from abuse@net.test; no contact") {
+		t.Errorf("%s to %v: %s", k.State, k.To, k.Hold)
 	}
 	if list := h.run("queue", "suppress", "list"); !strings.Contains(list, "abuse@net.test") {
 		t.Errorf("suppressed:\n%s", list)

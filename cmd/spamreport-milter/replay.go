@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"spamreport-milter/contact"
@@ -104,6 +106,15 @@ func (r *rerun) Lookup(_ context.Context, a netip.Addr) (contact.Answer, error) 
 		}
 	}
 	return contact.Answer{Addr: a, Reason: "no answer about it is stored"}, nil
+}
+
+// LookupWithout knows no further desks than those that are stored.
+func (r *rerun) LookupWithout(ctx context.Context, a netip.Addr, gone []string) (contact.Answer, error) {
+	answer, err := r.Lookup(ctx, a)
+	answer.Contacts = slices.DeleteFunc(slices.Clone(answer.Contacts), func(c contact.Contact) bool {
+		return slices.ContainsFunc(gone, func(g string) bool { return strings.EqualFold(g, c.Address) })
+	})
+	return answer, err
 }
 
 // learn takes the answer that a real complaint was filed with.

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"spamreport-milter/auth"
 	"spamreport-milter/contact"
 	"spamreport-milter/milter"
 	"spamreport-milter/queue"
@@ -90,7 +91,8 @@ func newDaemon(e *Env) (*daemon, error) {
 
 // equip makes the parts that work with the store.
 func (d *daemon) equip(e *Env) (err error) {
-	if d.contacts, err = newContacts(e, d.store); err != nil {
+	var dns *resolver.Resolver
+	if d.contacts, dns, err = newContacts(e, d.store); err != nil {
 		return &exitError{exConfig, err}
 	}
 	if err := e.Config.makeKey(); err != nil {
@@ -103,6 +105,8 @@ func (d *daemon) equip(e *Env) (err error) {
 	rc := e.Config.Reporter
 	rc.Log, rc.Composer = e.Log, *composer
 	rc.Trace.Networks = append(ownAddresses(), rc.Trace.Networks...)
+	rc.Domains = d.contacts
+	rc.Authentication = &auth.Checker{DNS: dns, Hosts: append([]string{rc.Sender.Host}, rc.Trace.Hosts...)}
 	d.reporter = reporter.New(rc, d.store, d.contacts)
 	d.learner = &reporter.Learner{Composer: composer, Memory: d.store, Log: e.Log}
 	mc, keys, err := d.milterConfig(e, e.Config)
@@ -143,17 +147,19 @@ type contactMemory interface {
 	contact.Pacer
 }
 
-func newContacts(e *Env, cache contactMemory) (*contact.Finder, error) {
+// newContacts returns who finds contacts, and the DNS that it asks.
+func newContacts(e *Env, cache contactMemory) (*contact.Finder, *resolver.Resolver, error) {
 	dns, err := resolver.New(e.Config.DNS)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cc := e.Config.Contact
 	cc.Log, cc.DNS = e.Log, dns
 	if cache != nil {
 		cc.Cache, cc.Pacer = cache, cache
 	}
-	return contact.New(cc)
+	finder, err := contact.New(cc)
+	return finder, dns, err
 }
 
 func (d *daemon) serve(e *Env, listeners []net.Listener) error {

@@ -115,6 +115,8 @@ type reporterSettings struct {
 	KeyFile       string `toml:"key_file" means:"file with a secret of 32 octets or more, which tokens are made with; hosts that share a queue share it" absent:"key in state_dir, made at the first start"`
 	Templates     string `toml:"templates" means:"directory of letters of your own, LANGUAGE/text.tmpl, letter.tmpl and withdrawal.tmpl, in place of those built in" absent:"those built in"`
 
+	Parties []string `toml:"parties" means:"who gets a complaint: network (the source's, always), customer (the network behind a known relay), domain (the sender's, where DKIM or SPF proves it), feedback (the mailbox in its signed CFBL-Address field), sites (domains that the message links to); all but the network's wait for a person"`
+
 	Approve         string `toml:"approve" means:"whose word lets complaints out: manual (a person, each time), judged (users' and traps' reports by themselves) or all (filters' verdicts too, which RFC 6650 advises against)"`
 	MaxAge          int    `toml:"max_age" unit:"hours" means:"older messages are not complained about; 0 for any age"`
 	ContactInterval int    `toml:"contact_interval" unit:"hours" means:"least time between complaints to one desk that go out by themselves"`

@@ -60,6 +60,7 @@ CREATE TABLE complaints (
 	network    TEXT NOT NULL,
 	asn        BIGINT NOT NULL DEFAULT 0,
 	party      TEXT NOT NULL,
+	domain     TEXT NOT NULL DEFAULT '',
 	format     TEXT NOT NULL,
 	subject    TEXT NOT NULL,
 	hold       TEXT NOT NULL,
@@ -92,6 +93,7 @@ CREATE TABLE incidents (
 	position     BIGINT NOT NULL,
 	report_id    BIGINT NOT NULL REFERENCES reports (id),
 	chain        TEXT NOT NULL,
+	proof        TEXT NOT NULL DEFAULT '',
 	PRIMARY KEY (complaint_id, position)
 );
 CREATE INDEX incidents_report ON incidents (report_id);
