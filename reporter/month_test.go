@@ -153,7 +153,7 @@ func (m *month) never(what string, all []time.Time, d time.Duration, most int) {
 // about own networks, and no mailing is split, nor two in one. `make soak` takes
 // 100,000 reports.
 func TestMonth(t *testing.T) {
-	reports := 10_000
+	reports := 5_000
 	if os.Getenv("SOAK") != "" {
 		reports = 100_000
 	}
