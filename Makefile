@@ -1,4 +1,4 @@
-# Targets for people:  demo  build  test  lint  fuzz  bench  scale  install
+# Targets for people:  demo  build  test  lint  fuzz  bench  soak  scale  install
 # What each needs from Debian it installs itself as root, and names otherwise.
 
 PREFIX   ?= /usr/local
@@ -7,7 +7,7 @@ GO       ?= go
 FUZZTIME ?= 60s
 BIN       = bin/spamreport-milter
 
-.PHONY: all demo build test lint fuzz bench scale install deps clean $(BIN)
+.PHONY: all demo build test lint fuzz bench soak scale install deps clean $(BIN)
 all: build
 
 build: $(BIN)
@@ -39,6 +39,10 @@ fuzz:
 bench:
 	@.ci/deps bench
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# A month of 100,000 reports through all decisions.
+soak: deps
+	SOAK=1 $(GO) test ./reporter -run TestMonth -timeout 20m -v
 
 # A queue as large as a provider's, on both engines: minutes, and some gigabytes in
 # SCALE_DIR. The daemon's memory is that on the SQLite file.

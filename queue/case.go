@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"database/sql"
+	"math"
 )
 
 // Case is a complaint with everything that is known about it.
@@ -15,7 +16,7 @@ type Case struct {
 func (s *Store) Case(ctx context.Context, id int64) (*Case, error) {
 	var k Case
 	err := s.view(ctx, func(tx *sql.Tx) error {
-		c, err := readComplaint(ctx, tx, id)
+		c, err := readWhole(ctx, tx, id, math.MaxInt)
 		if err != nil {
 			return err
 		}

@@ -44,8 +44,8 @@ func owned(r sql.Result, err error) error {
 	return err
 }
 
-// ReportClaim is a report to be worked on. It ends by one of File, CloseReport
-// and ReleaseReport.
+// ReportClaim is a report to be worked on. It ends by one of File, Join,
+// CloseReport and ReleaseReport.
 type ReportClaim struct {
 	lease
 	Report   Report
@@ -92,8 +92,9 @@ func (s *Store) ClaimReport(ctx context.Context, d time.Duration) (*ReportClaim,
 // Message-ID, and the report among its incidents. It returns the complaint's
 // id. Complaint, incidents, event and the report's end are one change. ID,
 // Created and Updated are set here, as is ReadyAt of a ready one if zero.
-// LookupAt counts only while To is empty. Beside it the report may make complaints
-// to other parties: all are filed, or none.
+// LookupAt counts only for a held one. It is ErrOvertaken, and the claim goes on, when
+// there is a newer complaint of its Gathering than that has seen. Beside it the report
+// may make complaints to other parties: all are filed, or none.
 func (s *Store) File(ctx context.Context, claim *ReportClaim, c Complaint, beside ...Complaint) (int64, error) {
 	all := append([]Complaint{c}, beside...)
 	for i := range all {
@@ -103,6 +104,9 @@ func (s *Store) File(ctx context.Context, claim *ReportClaim, c Complaint, besid
 	}
 	id, err := commit(ctx, s, func(ctx context.Context, tx *change) (int64, error) {
 		if err := endReport(ctx, tx, claim); err != nil {
+			return 0, err
+		}
+		if err := s.newest(ctx, tx, &c.Gathering); err != nil {
 			return 0, err
 		}
 		s.counted(tx, TallyCause, string(claim.Report.Cause))

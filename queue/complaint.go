@@ -44,21 +44,22 @@ func (s *Store) insertComplaint(ctx context.Context, tx *change, c *Complaint) (
 	}
 	now := s.now()
 	var due, lookup sql.NullInt64
-	if c.State == Ready {
+	switch c.State {
+	case Ready:
 		due.Valid = true
 		if c.ReadyAt.IsZero() {
 			c.ReadyAt = now
 		}
-	} else if len(c.To) == 0 {
+	case Held:
 		lookup = moment(c.LookupAt)
 	}
 	err = tx.QueryRowContext(ctx, `
 		INSERT INTO complaints (state, created, updated, addressees, answer_id, source, network, asn, party,
-			format, subject, hold, letter, withdraws, message_id, sender, ready_at, taken, due, lookup_at, domain)
-		VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, '[]', $17, $18, $19) RETURNING id`,
+			format, subject, hold, letter, withdraws, message_id, sender, ready_at, taken, due, lookup_at, gathers, sketch, domain)
+		VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, '[]', $17, $18, $19, $20, $21) RETURNING id`,
 		c.State, micros(now), to, answer, addrKey(c.Source), text(c.Network), c.ASN, text(c.Party),
 		c.Format, text(c.Subject), text(c.Hold), text(c.Letter), c.Withdraws, c.MessageID, sender,
-		micros(c.ReadyAt), due, lookup, text(c.Domain)).Scan(&id)
+		micros(c.ReadyAt), due, lookup, gatherKey(c.Gathering.Key), blob(c.Gathering.Sketch), text(c.Domain)).Scan(&id)
 	if err != nil {
 		return 0, err
 	}
@@ -121,8 +122,14 @@ func scanComplaint(row scanner) (*Complaint, error) {
 	return c, nil
 }
 
-// readComplaint returns a complaint with contact, incidents and their reports.
+// readComplaint returns a complaint with contact, incidents and their reports, of which
+// the first, the sample, has its mail: a thousand would take all memory.
 func readComplaint(ctx context.Context, tx *sql.Tx, id int64) (*Complaint, error) {
+	return readWhole(ctx, tx, id, 1)
+}
+
+// readWhole reads the mail of so many of its reports.
+func readWhole(ctx context.Context, tx *sql.Tx, id int64, mails int) (*Complaint, error) {
 	c, err := scanComplaint(tx.QueryRowContext(ctx, `SELECT `+complaintColumns+` FROM complaints WHERE id = $1`, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("complaint %d is %w", id, ErrNotFound)
@@ -133,11 +140,11 @@ func readComplaint(ctx context.Context, tx *sql.Tx, id int64) (*Complaint, error
 	if c.Contact, err = readAnswer(ctx, tx, id); err != nil {
 		return nil, err
 	}
-	c.Incidents, err = readIncidents(ctx, tx, id)
+	c.Incidents, err = readIncidents(ctx, tx, id, mails)
 	return c, err
 }
 
-func readIncidents(ctx context.Context, tx *sql.Tx, complaint int64) ([]Incident, error) {
+func readIncidents(ctx context.Context, tx *sql.Tx, complaint int64, mails int) ([]Incident, error) {
 	reports, err := column[int64](ctx, tx, `SELECT report_id FROM incidents WHERE complaint_id = $1 ORDER BY position`, complaint)
 	if err != nil {
 		return nil, err
@@ -160,7 +167,11 @@ func readIncidents(ctx context.Context, tx *sql.Tx, complaint int64) ([]Incident
 		if err := json.Unmarshal([]byte(chains[n]), &i.Chain); err != nil {
 			return nil, fmt.Errorf("chain of report %d: %w", i.ReportID, err)
 		}
-		r, err := readReport(ctx, tx, i.ReportID)
+		columns := mailColumns
+		if n >= mails {
+			columns = noMail
+		}
+		r, err := readReport(ctx, tx, i.ReportID, columns)
 		if err != nil {
 			return nil, err
 		}

@@ -155,6 +155,9 @@ func (s *Store) apply(ctx context.Context, tx *change, d Decision, ids []int64) 
 			ready_at = CASE WHEN state = 'deferred' THEN ready_at ELSE ` + w.arg(micros(s.now())) + ` END,
 			sender = CASE WHEN state = 'deferred' THEN sender ELSE ` + w.arg(sender) + ` END`
 	}
+	if t.to == Dropped {
+		set += `, gathers = NULL, sketch = ` + w.arg([]byte{})
+	}
 	in(&w, "id", ids)
 	if _, err := tx.ExecContext(ctx, `UPDATE complaints SET `+set+w.clause(), w.args...); err != nil {
 		return err

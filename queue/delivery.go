@@ -14,7 +14,7 @@ import (
 // ComplaintClaim is a complaint to be sent. It ends by Record.
 type ComplaintClaim struct {
 	lease
-	Complaint Complaint // with incidents and their reports
+	Complaint Complaint // with incidents and their reports, of which the first has its mail
 }
 
 // ClaimComplaint takes the next complaint that is ready, deferred and due, or
@@ -36,8 +36,8 @@ func (s *Store) ClaimComplaint(ctx context.Context, d time.Duration) (*Complaint
 		if err := s.move(ctx, tx, Event{ComplaintID: c.id, Actor: s.system, Action: ActionSending}); err != nil {
 			return false, err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE complaints SET lease = $1, due = $2, attempts = attempts + 1 WHERE id = $3`,
-			c.token, micros(now.Add(d)), c.id)
+		_, err = tx.ExecContext(ctx, `UPDATE complaints SET lease = $1, due = $2, attempts = attempts + 1, gathers = NULL, sketch = $4 WHERE id = $3`,
+			c.token, micros(now.Add(d)), c.id, []byte{})
 		return true, err
 	})
 	if err != nil || !found {
@@ -103,15 +103,15 @@ func endClaim(ctx context.Context, tx *change, l *lease) error {
 	return owned(tx.ExecContext(ctx, `UPDATE complaints SET lease = NULL WHERE id = $1 AND lease = $2`, l.id, l.token))
 }
 
-// LookupClaim is a held complaint whose contact is to be looked up again. It
-// ends by SetContact. A person who drops the complaint meanwhile ends it too.
+// LookupClaim is a held complaint that is to be looked at again. It ends by
+// SetContact. A person who decides about the complaint meanwhile ends it too.
 type LookupClaim struct {
 	lease
 	Complaint Complaint // with incidents and their reports
 }
 
-// ClaimLookup takes the next held complaint that has no contact and is due to be
-// looked up; nil when there is none.
+// ClaimLookup takes the next held complaint that is due to be looked at; nil when
+// there is none.
 func (s *Store) ClaimLookup(ctx context.Context, d time.Duration) (*LookupClaim, error) {
 	c := &LookupClaim{lease: lease{
 		token: rand.Text(),
@@ -144,25 +144,32 @@ type Found struct {
 	Format   string // in which the contact takes complaints; empty for as before
 	ASN      uint32
 	Hold     string    // why the complaint is held from now on
-	LookupAt time.Time // when to ask again while To is empty; zero for never
+	LookupAt time.Time // when to look again; zero for never
 	Reason   string    // for the event
+	Key      string    // of its Gathering from now on
+	// Ready lets it out now, in the name of Sender.
+	Ready  bool
+	Sender Sender
 }
 
-// SetContact ends a look-up. The complaint stays held: a person decides.
+// SetContact ends a look-up. The complaint stays held unless it is ready now.
 func (s *Store) SetContact(ctx context.Context, c *LookupClaim, f Found) error {
+	if f.Ready && len(f.To) == 0 {
+		return errors.New("a complaint without contact can't be ready")
+	}
 	to, err := encodeList(f.To)
 	if err != nil {
 		return err
 	}
-	var lookup sql.NullInt64
-	if len(f.To) == 0 {
-		lookup = moment(f.LookupAt)
+	action := ActionContact
+	if f.Ready {
+		action = ActionReleased
 	}
 	_, err = commit(ctx, s, func(ctx context.Context, tx *change) (none struct{}, err error) {
 		if err := endClaim(ctx, tx, &c.lease); err != nil {
 			return none, err
 		}
-		if err := s.move(ctx, tx, Event{ComplaintID: c.id, Actor: s.system, Action: ActionContact, Reason: f.Reason}); err != nil {
+		if err := s.move(ctx, tx, Event{ComplaintID: c.id, Actor: s.system, Action: action, Reason: f.Reason}); err != nil {
 			return none, err
 		}
 		answer, err := s.keepAnswer(ctx, tx, f.Contact)
@@ -170,8 +177,12 @@ func (s *Store) SetContact(ctx context.Context, c *LookupClaim, f Found) error {
 			return none, err
 		}
 		_, err = tx.ExecContext(ctx, `
-			UPDATE complaints SET addressees = $1, answer_id = $2, network = $3, asn = $4, hold = $5, lookup_at = $6, format = $7 WHERE id = $8`,
-			to, answer, text(f.Network), f.ASN, text(f.Hold), lookup, cmp.Or(f.Format, c.Complaint.Format), c.id)
+			UPDATE complaints SET addressees = $1, answer_id = $2, network = $3, asn = $4, hold = $5, lookup_at = $6, format = $9,
+				gathers = CASE WHEN gathers IS NULL THEN NULL ELSE $8 END WHERE id = $7`,
+			to, answer, text(f.Network), f.ASN, text(f.Hold), moment(f.LookupAt), c.id, gatherKey(f.Key), cmp.Or(f.Format, c.Complaint.Format))
+		if err == nil && f.Ready {
+			err = s.letOut(ctx, tx, c.id, f.Sender)
+		}
 		if err != nil {
 			return none, err
 		}
@@ -179,5 +190,19 @@ func (s *Store) SetContact(ctx context.Context, c *LookupClaim, f Found) error {
 		now.To, now.Network, now.ASN = f.To, f.Network, f.ASN
 		return none, replaceTerms(ctx, tx, c.id, termsOf(&c.Complaint), termsOf(&now))
 	})
+	if err == nil && f.Ready {
+		s.wakeWorkers()
+	}
+	return err
+}
+
+// letOut gives a complaint that is ready now to the workers.
+func (s *Store) letOut(ctx context.Context, tx *change, id int64, sender Sender) error {
+	name, err := encode(sender)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE complaints SET due = 0, lookup_at = NULL, ready_at = $1, sender = $2 WHERE id = $3`,
+		micros(s.now()), name, id)
 	return err
 }

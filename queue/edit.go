@@ -38,8 +38,8 @@ func (s *Store) Edit(ctx context.Context, id int64, e Edit, actor, reason string
 		if len(e.To) > 0 && len(c.To) == 0 {
 			c.Hold = "" // it was held for want of a contact
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE complaints SET addressees = $1, letter = $2, hold = $3, lookup_at = $4 WHERE id = $5`,
-			to, text(e.Letter), text(c.Hold), lookupOf(e.To, c), id)
+		_, err = tx.ExecContext(ctx, `UPDATE complaints SET addressees = $1, letter = $2, hold = $3, lookup_at = $4, gathers = NULL, sketch = $6 WHERE id = $5`,
+			to, text(e.Letter), text(c.Hold), lookupOf(e.To, c), id, []byte{}) // what a person wrote speaks of what he saw
 		if err != nil {
 			return none, err
 		}

@@ -54,6 +54,7 @@ type engine struct {
 	unchanging sql.IsolationLevel // of a view
 	work       string             // ends a SELECT of work that nobody else may take
 	row        string             // ends a SELECT of a row that is to be changed
+	keyLock    string             // waits for other writers that have locked $1, until the commit
 	patience   time.Duration      // for one group; as long as it takes when zero
 }
 
@@ -122,7 +123,7 @@ func (s *Store) compile(ctx context.Context) (map[string]*sql.Stmt, error) {
 	compiled := make(map[string]*sql.Stmt)
 	for db, queries := range map[*sql.DB][]string{
 		s.writer: s.engine.compiled,
-		s.reader: {selectBlock, selectContact},
+		s.reader: {selectBlock, selectContact, selectCandidates},
 	} {
 		for _, q := range queries {
 			stmt, err := db.PrepareContext(ctx, q)

@@ -197,8 +197,9 @@ func (x *eraser) eraseComplaint(ctx context.Context, tx *change, id int64) error
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE complaints SET addressees = $1, taken = $2, subject = $3, hold = $4, letter = $5 WHERE id = $6`,
-		to, taken, x.replace(c.Subject), x.replace(c.Hold), x.replace(c.Letter), id)
+	_, err = tx.ExecContext(ctx, `UPDATE complaints SET addressees = $1, taken = $2, subject = $3, hold = $4, letter = $5,
+		gathers = NULL, sketch = $7 WHERE id = $6`,
+		to, taken, x.replace(c.Subject), x.replace(c.Hold), x.replace(c.Letter), id, []byte{})
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,7 @@ type item struct {
 type modelComplaint struct {
 	state    State
 	to       bool
+	gathers  bool // takes reports
 	send     item // ready, deferred, sending
 	lookup   item
 	attempts int
@@ -54,6 +55,7 @@ func testModel(t *testing.T, open opener) {
 			"submit":         m.doSubmit,
 			"claim report":   m.doClaimReport,
 			"end report":     m.doEndReport,
+			"join":           m.doJoin,
 			"claim":          m.doClaimComplaint,
 			"record":         m.doRecord,
 			"claim look-up":  m.doClaimLookup,
@@ -144,10 +146,30 @@ func (m *model) doFile(r *rapid.T, c *ReportClaim, it *item) {
 			complaint.State, mc.state, mc.send = Ready, Ready, item{open: true}
 		}
 	}
+	if mc.gathers = rapid.Bool().Draw(r, "gathers"); mc.gathers {
+		complaint.Gathering = Gathering{Key: "k", Seen: 1 << 40}
+	}
 	id, err := m.File(m.ctx, c, complaint)
 	if owns(r, it, c, err) {
 		*it = item{}
 		m.complaints[id] = mc
+	}
+}
+
+// doJoin adds a report to any complaint.
+func (m *model) doJoin(r *rapid.T) {
+	c := choose(r, m.reportClaims)
+	id, mc := m.someComplaint(r)
+	err := m.Join(m.ctx, c, id, Incident{Report: c.Report})
+	if !mc.gathers {
+		if !errors.Is(err, ErrJoin) {
+			r.Fatalf("complaint %d takes no reports: %v", id, err)
+		}
+		return
+	}
+	if it := m.reports[c.Report.ID]; owns(r, it, c, err) {
+		*it = item{}
+		mc.events++
 	}
 }
 
@@ -162,7 +184,7 @@ func (m *model) doClaimComplaint(r *rapid.T) {
 		return
 	}
 	mc := m.complaints[want]
-	mc.state = Sending
+	mc.state, mc.gathers = Sending, false
 	mc.attempts++
 	mc.events++
 	mc.send.claim(c, m.clock.now())
@@ -199,15 +221,19 @@ func (m *model) doClaimLookup(r *rapid.T) {
 func (m *model) doSetContact(r *rapid.T) {
 	c := choose(r, m.lookupClaims)
 	mc := m.complaints[c.Complaint.ID]
-	f := Found{LookupAt: m.clock.now().Add(time.Minute)}
+	f := Found{LookupAt: m.clock.now().Add(time.Minute), Key: "k"}
 	if rapid.Bool().Draw(r, "found") {
 		f.To = []string{"abuse@example.net"}
+		f.Ready = rapid.Bool().Draw(r, "ready")
 	}
 	if !owns(r, &mc.lookup, c, m.SetContact(m.ctx, c, f)) {
 		return
 	}
 	mc.events++
-	mc.to, mc.lookup = f.To != nil, item{open: f.To == nil, due: f.LookupAt}
+	mc.to, mc.lookup = f.To != nil, item{open: true, due: f.LookupAt}
+	if f.Ready {
+		mc.state, mc.send, mc.lookup = Ready, item{open: true}, item{}
+	}
 }
 
 func (m *model) doRenew(r *rapid.T) {
@@ -245,9 +271,9 @@ func (m *model) decided(action string, mc *modelComplaint) bool {
 	was := mc.state
 	switch {
 	case action == ActionApproved && was == Held && mc.to, action == ActionRetried && (was == Deferred || was == Failed):
-		mc.state, mc.send, mc.attempts = Ready, item{open: true}, 0
+		mc.state, mc.send, mc.lookup, mc.attempts = Ready, item{open: true}, item{}, 0
 	case action == ActionDropped && (was == Held || was == Ready || was == Deferred || was == Failed || was == Bounced):
-		mc.state, mc.send, mc.lookup = Dropped, item{}, item{}
+		mc.state, mc.send, mc.lookup, mc.gathers = Dropped, item{}, item{}, false
 	case action == ActionHeld && (was == Ready || was == Deferred || was == Failed || was == Bounced):
 		mc.state, mc.send = Held, item{}
 	case action == ActionBounced && was == Sent:

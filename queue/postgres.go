@@ -44,6 +44,7 @@ var postgres = engine{
 	unchanging: sql.LevelRepeatableRead,
 	work:       " FOR UPDATE SKIP LOCKED",
 	row:        " FOR UPDATE",
+	keyLock:    `SELECT pg_advisory_xact_lock(1, $1)`,
 	patience:   5 * time.Second,
 }
 

@@ -82,8 +82,11 @@ type Complaint struct {
 	To []string
 	// Contact is the contact package's whole answer with its evidence, as JSON.
 	Contact json.RawMessage
-	// LookupAt is when the contact is asked for again; zero for never.
+	// LookupAt is when a held one is looked at again: its contact is asked for, and
+	// one that waits for its time may go out. Zero for never.
 	LookupAt time.Time
+	// Gathering says which reports may join it. It is written only.
+	Gathering Gathering
 
 	Source  netip.Addr // the address complained about
 	Network string     // the network it belongs to, as the registry wrote it
@@ -121,7 +124,7 @@ type Sender struct {
 // Incident is one message that a complaint speaks of.
 type Incident struct {
 	ReportID int64
-	Report   Report      // filled when a whole case is read
+	Report   Report      // filled when a complaint is read; its mail of all only in a Case, else of the first
 	Chain    trace.Chain // as it was followed when the complaint was filed
 	// Proof says why the parties were named, as JSON; nil where the chain says all.
 	// It holds no mailboxes: it is kept when a person is forgotten.

@@ -102,13 +102,19 @@ func blob(b []byte) []byte {
 // Report returns one report with its message.
 func (s *Store) Report(ctx context.Context, id int64) (r *Report, err error) {
 	err = s.view(ctx, func(tx *sql.Tx) error {
-		r, err = readReport(ctx, tx, id)
+		r, err = readReport(ctx, tx, id, mailColumns)
 		return err
 	})
 	return r, err
 }
 
-func readReport(ctx context.Context, tx *sql.Tx, id int64) (*Report, error) {
+// What a report is read with: its mail, or none of it.
+const (
+	mailColumns = `header, body, coding`
+	noMail      = `NULL, NULL, ''`
+)
+
+func readReport(ctx context.Context, tx *sql.Tx, id int64, columns string) (*Report, error) {
 	r := &Report{ID: id}
 	m := &r.Message
 	var received int64
@@ -116,7 +122,7 @@ func readReport(ctx context.Context, tx *sql.Tx, id int64) (*Report, error) {
 	var coding string
 	var mailID int64
 	err := tx.QueryRowContext(ctx, `
-		SELECT received, cause, reporter, reason, mail_from, session, header_cut, body_size, mail_id, header, body, coding
+		SELECT received, cause, reporter, reason, mail_from, session, header_cut, body_size, mail_id, `+columns+`
 		FROM reports JOIN mail ON mail.id = reports.mail_id WHERE reports.id = $1`, id).
 		Scan(&received, &r.Cause, &r.Reporter, &r.Reason, &m.MailFrom, &session, &m.HeaderCut, &m.BodySize, &mailID, &m.Header, &m.Body, &coding)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -13,6 +13,8 @@ import (
 // Actions of events. Those that move a complaint are in transitions.
 const (
 	ActionFiled     = "filed"     // a report became a complaint
+	ActionJoined    = "joined"    // a report became part of a complaint that was there
+	ActionReleased  = "released"  // its time had come: it goes out by itself
 	ActionClosed    = "closed"    // a report ended without complaint
 	ActionPostponed = "postponed" // a report is tried again later
 	ActionContact   = "contact"   // the contact was looked up again
@@ -49,6 +51,7 @@ type transition struct {
 // being sent may be taken again when its lease has ended.
 var transitions = map[string]transition{
 	ActionApproved:  {[]State{Held}, Ready},
+	ActionReleased:  {[]State{Held}, Ready},
 	ActionHeld:      {[]State{Ready, Deferred, Failed, Bounced, Form}, Held},
 	ActionEdited:    {[]State{Held}, Held},
 	ActionDropped:   {[]State{Held, Ready, Deferred, Failed, Bounced, Form}, Dropped},

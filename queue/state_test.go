@@ -184,7 +184,7 @@ func testLookup(t *testing.T, b *fixture) {
 	b.clock.advance(time.Hour)
 	c = claim(id)
 	b.check(b.SetContact(b.ctx, c, Found{To: []string{"abuse@example.net"}, Contact: []byte(`{}`), Network: "NET",
-		LookupAt: later, Reason: "found"}))
+		Reason: "found"}))
 	wantErr(t, b.SetContact(b.ctx, c, Found{}), ErrLeaseLost)
 	if got := b.complaint(id); len(got.To) != 1 || got.Network != "NET" || string(got.Contact) != "{}" || !got.LookupAt.IsZero() || got.State != Held {
 		t.Errorf("after the contact was found: %+v", got)

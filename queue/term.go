@@ -48,20 +48,49 @@ func termsOf(c *Complaint) []int64 {
 	}
 	said := []string{c.Subject, strings.Join(c.To, " "), c.Source.String(), c.Network, c.Domain, c.MessageID}
 	for i := range c.Incidents {
-		in := &c.Incidents[i]
-		if in.Report.Reporter != "" {
-			all = append(all, term(termReporter, strings.ToLower(in.Report.Reporter)))
+		if i == 0 { // the sample
+			said = append(said, c.Incidents[i].said()...)
+			all = append(all, reporterTerms(&c.Incidents[i])...)
+			continue
 		}
-		said = append(said, in.Report.Reporter, in.Report.Message.MailFrom)
-		if hop := in.Chain.Source(); hop != nil {
-			said = append(said, hop.RDNS, hop.HELO)
-		}
+		all = append(all, incidentTerms(&c.Incidents[i])...)
 	}
-	for _, w := range Words(strings.Join(said, " "))[:] {
-		all = append(all, term(termWord, w))
+	all = append(all, wordTerms(said)...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// incidentTerms are those that an incident adds to the terms of its complaint.
+func incidentTerms(in *Incident) []int64 {
+	all := append(reporterTerms(in), wordTerms(in.said())...)
+	if hop := in.Chain.Source(); hop != nil && hop.IP.IsValid() {
+		all = append(all, wordTerms([]string{hop.IP.Unmap().String()})...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+func reporterTerms(in *Incident) []int64 {
+	if in.Report.Reporter == "" {
+		return nil
+	}
+	return []int64{term(termReporter, strings.ToLower(in.Report.Reporter))}
+}
+
+// said is what the sender and the reporter of an incident call themselves.
+func (in *Incident) said() []string {
+	said := []string{in.Report.Reporter, in.Report.Message.MailFrom}
+	if hop := in.Chain.Source(); hop != nil {
+		said = append(said, hop.RDNS, hop.HELO)
+	}
+	return said
+}
+
+func wordTerms(said []string) (all []int64) {
+	for _, w := range Words(strings.Join(said, " ")) {
+		all = append(all, term(termWord, w))
+	}
+	return all
 }
 
 func contactTerms(address string) []int64 {

@@ -24,6 +24,12 @@ ALTER TABLE complaints ADD COLUMN asn INTEGER NOT NULL DEFAULT 0;       -- 0 whe
 ALTER TABLE complaints ADD COLUMN letter TEXT NOT NULL DEFAULT '';      -- a person's text; empty for the usual one
 ALTER TABLE complaints ADD COLUMN withdraws INTEGER NOT NULL DEFAULT 0; -- the complaint that this message takes back
 ALTER TABLE complaints ADD COLUMN domain TEXT NOT NULL DEFAULT '';      -- that the party is looked up by; empty for the source
+-- What reports of one mailing find the complaint by that they join; NULL while it takes
+-- none, see join.go.
+ALTER TABLE complaints ADD COLUMN gathers INTEGER;
+ALTER TABLE complaints ADD COLUMN sketch BLOB NOT NULL DEFAULT x'';
+CREATE INDEX complaints_gathers ON complaints (gathers, id) WHERE gathers IS NOT NULL;
+CREATE INDEX complaints_ready ON complaints (ready_at) WHERE ready_at <> 0;
 CREATE INDEX complaints_created ON complaints (created, id);
 CREATE INDEX complaints_updated ON complaints (updated, id);
 CREATE INDEX complaints_state_updated ON complaints (state, updated, id);

@@ -70,35 +70,33 @@ func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
 	if found.form { // a person goes there; nobody is looked for
 		c.State, c.LookupAt = queue.Form, time.Time{}
 	}
-	beside, err := r.beside(ctx, &c)
-	if err != nil {
-		return err
-	}
-	var id int64
-	err = r.release(ctx, report, &c, &found.answer, func() (err error) {
-		id, err = r.queue.File(ctx, claim, c, beside...)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	r.Log.Info("complaint filed", "complaint", id, "state", c.State, "report", report.ID, "source", party.Addr, "to", c.To, "hold", c.Hold, "beside", len(beside))
-	return nil
+	return r.enter(ctx, claim, &c, &found.answer)
 }
 
-// lookUpNext asks again for the contact of a complaint that has none.
+// lookUpNext looks again at a held complaint: for its contact where it has none, and
+// whether it may go out where it has waited for its time.
 func (r *Reporter) lookUpNext(ctx context.Context) (bool, error) {
 	claim, err := r.queue.ClaimLookup(ctx, r.Lease)
 	if err != nil || claim == nil {
 		return false, ignoreCancel(ctx, err)
 	}
 	defer r.keep(ctx, claim)()
-	found, err := r.findAgain(ctx, &claim.Complaint)
+	return true, ignoreCancel(ctx, r.lookUp(ctx, claim))
+}
+
+func (r *Reporter) lookUp(ctx context.Context, claim *queue.LookupClaim) error {
+	c := claim.Complaint
+	found, err := r.findAgain(ctx, &c)
 	if err != nil {
-		return false, ignoreCancel(ctx, err)
+		return err
 	}
-	r.Log.Info("contact asked for again", "complaint", claim.Complaint.ID, "to", found.To, "hold", found.Hold)
-	return true, r.queue.SetContact(ctx, claim, found.Found)
+	r.Log.Info("complaint looked at again", "complaint", c.ID, "to", found.To, "hold", found.Hold)
+	if len(c.To) > 0 {
+		return r.releaseWaiting(ctx, claim, found)
+	}
+	c.To, c.Network = found.To, found.Network
+	found.Key = r.Policy.key(&c, &found.answer)
+	return r.queue.SetContact(ctx, claim, found.Found)
 }
 
 // found is what a look-up ended in.
@@ -146,7 +144,7 @@ func (r *Reporter) settle(ctx context.Context, answer contact.Answer) (found, er
 	}
 	switch {
 	case len(found.To) > 0:
-		found.form = false
+		found.form, found.LookupAt = false, time.Time{}
 	case found.form:
 		found.Hold = found.Reason
 	default:

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"spamreport-milter/contact"
@@ -36,16 +38,49 @@ type History struct {
 	Now     time.Time
 }
 
-// Release reports whether a complaint may go out by itself. When not, why says what
-// a person should know who decides; it is empty where he decides each time anyway.
-func (p Policy) Release(r *queue.Report, c *queue.Complaint, answer *contact.Answer, h History) (ok bool, why string) {
-	if !p.mayCause(r.Cause) || len(c.To) == 0 {
+// Ruling is whether a complaint goes out by itself.
+type Ruling struct {
+	Ready bool
+	// Hold says what a person should know who decides; it is empty where he decides
+	// each time anyway.
+	Hold string
+	// Again is when to ask again, for what only has to wait; zero for what a person
+	// must decide about.
+	Again time.Time
+}
+
+// Release rules about a complaint whose incidents have their reports.
+func (p Policy) Release(c *queue.Complaint, answer *contact.Answer, h History) Ruling {
+	if ok, why := p.automatic(c, answer); !ok {
+		return Ruling{Hold: why}
+	}
+	if why := p.stale(c, h.Now); why != "" {
+		return Ruling{Hold: why}
+	}
+	for _, bound := range bounds {
+		if why, again := bound(p, h); why != "" {
+			return Ruling{Hold: why, Again: again}
+		}
+	}
+	return Ruling{Ready: true}
+}
+
+// automatic reports whether a complaint goes out by itself when its time has come, and
+// if not, what speaks against it.
+func (p Policy) automatic(c *queue.Complaint, answer *contact.Answer) (ok bool, why string) {
+	if len(c.To) == 0 || len(c.Incidents) == 0 {
 		return false, ""
 	}
-	for _, doubt := range doubts {
-		if why := doubt(p, c, answer, h); why != "" {
-			return false, why
+	for i := range c.Incidents {
+		if !p.mayCause(c.Incidents[i].Report.Cause) {
+			return false, ""
 		}
+	}
+	if why := uncertainSource(c); why != "" {
+		return false, why
+	}
+	if why := uncertainContact(c, answer); why != "" {
+		return false, why
 	}
 	return true, ""
 }
@@ -54,22 +89,19 @@ func (p Policy) mayCause(cause queue.Cause) bool {
 	return p.Approve == ApproveAll || p.Approve == ApproveJudged && cause != queue.CauseFilter
 }
 
-// doubts, in the order in which their reasons help most.
-var doubts = []func(Policy, *queue.Complaint, *contact.Answer, History) string{
-	uncertainSource, uncertainContact, tooSoon, contactCap, networkCap, hourCap,
-}
-
 // uncertainSource lets nothing out by itself about an address that only claims name.
-func uncertainSource(_ Policy, c *queue.Complaint, _ *contact.Answer, _ History) string {
-	hop := c.Incidents[0].Chain.Source()
-	if hop == nil || hop.Grade != trace.GradeSession && hop.Grade != trace.GradeTrusted && hop.Grade != trace.GradeAttested {
-		return "the source is not certain: a person must look"
+func uncertainSource(c *queue.Complaint) string {
+	for i := range c.Incidents {
+		hop := c.Incidents[i].Chain.Source()
+		if hop == nil || hop.Grade != trace.GradeSession && hop.Grade != trace.GradeTrusted && hop.Grade != trace.GradeAttested {
+			return "the source is not certain: a person must look"
+		}
 	}
 	return ""
 }
 
 // uncertainContact lets nothing out by itself to the best that was found.
-func uncertainContact(_ Policy, c *queue.Complaint, answer *contact.Answer, _ History) string {
+func uncertainContact(c *queue.Complaint, answer *contact.Answer) string {
 	for _, to := range c.To {
 		for _, k := range answer.Contacts {
 			if k.Address == to && k.Confidence == contact.Low {
@@ -80,23 +112,42 @@ func uncertainContact(_ Policy, c *queue.Complaint, answer *contact.Answer, _ Hi
 	return ""
 }
 
-func tooSoon(p Policy, _ *queue.Complaint, _ *contact.Answer, h History) string {
-	if next := h.Last.Add(p.Interval); !h.Last.IsZero() && h.Now.Before(next) {
-		return fmt.Sprintf("the desk had one at %s: by itself the next goes out from %s on", date(h.Last), date(next))
+// stale leaves to a person what has waited too long: the newest message counts.
+func (p Policy) stale(c *queue.Complaint, now time.Time) string {
+	var newest time.Time
+	for i := range c.Incidents {
+		if at := arrival(&c.Incidents[i]); at.After(newest) {
+			newest = at
+		}
+	}
+	// The interval itself is no reason: who waits for it has not been forgotten.
+	if most := p.MaxAge + p.Interval; p.MaxAge > 0 && now.Sub(newest) > most {
+		return fmt.Sprintf("it had to wait, and is more than %s old now: a person must look", most)
 	}
 	return ""
 }
 
-func contactCap(p Policy, _ *queue.Complaint, _ *contact.Answer, h History) string {
-	return over(h.Contact, p.ContactCap, "to this desk in a day")
+// bounds are what passes with time, in the order in which their reasons help most.
+var bounds = []func(Policy, History) (why string, again time.Time){tooSoon, contactCap, networkCap, hourCap}
+
+func tooSoon(p Policy, h History) (why string, again time.Time) {
+	if next := h.Last.Add(p.Interval); !h.Last.IsZero() && h.Now.Before(next) {
+		return fmt.Sprintf("the desk had one at %s: by itself the next goes out from %s on", date(h.Last), date(next)), next
+	}
+	return "", time.Time{}
 }
 
-func networkCap(p Policy, _ *queue.Complaint, _ *contact.Answer, h History) string {
-	return over(h.Network, p.NetworkCap, "about this network in a day")
+// Where a cap is reached there may be room again after a part of its time.
+func contactCap(p Policy, h History) (why string, again time.Time) {
+	return over(h.Contact, p.ContactCap, "to this desk in a day"), h.Now.Add(day / 8)
 }
 
-func hourCap(p Policy, _ *queue.Complaint, _ *contact.Answer, h History) string {
-	return over(h.Hour, p.HourCap, "in an hour")
+func networkCap(p Policy, h History) (why string, again time.Time) {
+	return over(h.Network, p.NetworkCap, "about this network in a day"), h.Now.Add(day / 8)
+}
+
+func hourCap(p Policy, h History) (why string, again time.Time) {
+	return over(h.Hour, p.HourCap, "in an hour"), h.Now.Add(time.Hour)
 }
 
 func over(n, most int, what string) string {
@@ -106,15 +157,14 @@ func over(n, most int, what string) string {
 	return fmt.Sprintf("%d complaints went out %s, and at most %d go out by themselves", n, what, most)
 }
 
-// released are the states of complaints that were let out.
-var released = []queue.State{queue.Ready, queue.Sending, queue.Deferred, queue.Sent,
-	queue.Failed, queue.Bounced, queue.Answered, queue.Resolved, queue.Retracted}
-
 // release lets a new complaint out where the policy says so. From the look at what
 // went out before until file has ended nobody else looks: else two that come together
 // would both be the last one allowed.
-func (r *Reporter) release(ctx context.Context, report *queue.Report, c *queue.Complaint, answer *contact.Answer, file func() error) error {
-	if !r.Policy.mayCause(report.Cause) || len(c.To) == 0 {
+func (r *Reporter) release(ctx context.Context, c *queue.Complaint, answer *contact.Answer, file func() error) error {
+	if ok, why := r.Policy.automatic(c, answer); !ok {
+		if why != "" {
+			c.Hold = why
+		}
 		return file()
 	}
 	r.releasing.Lock()
@@ -123,51 +173,70 @@ func (r *Reporter) release(ctx context.Context, report *queue.Report, c *queue.C
 	if err != nil {
 		return err
 	}
-	ok, why := r.Policy.Release(report, c, answer, h)
-	if c.Hold = why; ok {
+	ruling := r.Policy.Release(c, answer, h)
+	c.State, c.Hold, c.LookupAt = queue.Held, ruling.Hold, ruling.Again
+	if ruling.Ready {
 		c.State, c.Sender, c.ReadyAt = queue.Ready, r.Sender, h.Now
 	}
 	return file()
 }
 
+// releaseWaiting rules again about a complaint whose time has come, to the desk that is
+// answerable now.
+func (r *Reporter) releaseWaiting(ctx context.Context, claim *queue.LookupClaim, now found) error {
+	c := &claim.Complaint
+	if !slices.Equal(c.To, now.To) {
+		if now.Hold == "" {
+			now.Hold = fmt.Sprintf("while it waited the desk changed from %s: a person must look", strings.Join(c.To, ", "))
+		}
+		return r.queue.SetContact(ctx, claim, now.Found)
+	}
+	r.releasing.Lock()
+	defer r.releasing.Unlock()
+	h, err := r.history(ctx, c)
+	if err != nil {
+		return err
+	}
+	ruling := r.Policy.Release(c, &now.answer, h)
+	now.Ready, now.Sender, now.Hold, now.LookupAt = ruling.Ready, r.Sender, ruling.Hold, ruling.Again
+	if now.Reason = ruling.Hold; ruling.Ready {
+		now.Reason = "its time had come"
+	}
+	now.Key = r.Policy.key(c, &now.answer)
+	return r.queue.SetContact(ctx, claim, now.Found)
+}
+
 const day = 24 * time.Hour
 
-// lookBack is how much older than its approval a complaint may be to be found here.
-const lookBack = 7 * day
-
+// history reads what the bounds depend on, each no further than to its bound.
 func (r *Reporter) history(ctx context.Context, c *queue.Complaint) (h History, err error) {
-	h.Now = time.Now()
-	since := func(f queue.Filter, at time.Time, most int) (n int, err error) {
-		f.States, f.Since, f.Limit = released, at, most+1
-		list, err := r.queue.List(ctx, f)
-		for i := range list {
-			if list[i].ReadyAt.After(at) {
-				n++
-			}
+	h.Now = r.now()
+	count := func(f queue.LetOut, span time.Duration, most int) (int, error) {
+		if most == 0 {
+			return 0, nil
 		}
-		return n, err
+		f.Since, f.Limit = h.Now.Add(-span), most
+		at, err := r.queue.LetOut(ctx, f)
+		return len(at), err
 	}
-	if h.Hour, err = since(queue.Filter{}, h.Now.Add(-time.Hour), r.Policy.HourCap); err != nil {
+	if h.Hour, err = count(queue.LetOut{}, time.Hour, r.Policy.HourCap); err != nil {
 		return h, err
 	}
-	if h.Network, err = since(queue.Filter{Network: networkOf(c.Source)}, h.Now.Add(-day), r.Policy.NetworkCap); err != nil {
+	if h.Network, err = count(queue.LetOut{Network: networkOf(c.Source)}, day, r.Policy.NetworkCap); err != nil {
 		return h, err
 	}
 	for _, to := range c.To {
-		n, err := since(queue.Filter{Contact: to}, h.Now.Add(-day), r.Policy.ContactCap)
+		n, err := count(queue.LetOut{Contact: to}, day, r.Policy.ContactCap)
 		if err != nil {
 			return h, err
 		}
 		h.Contact = max(h.Contact, n)
-		list, err := r.queue.List(ctx, queue.Filter{Contact: to, States: released, Since: h.Now.Add(-r.Policy.Interval - lookBack),
-			Sort: queue.Sort{By: queue.SortUpdated}, Limit: 100})
+		last, err := r.queue.LetOut(ctx, queue.LetOut{Contact: to, Since: h.Now.Add(-r.Policy.Interval), Limit: 1})
 		if err != nil {
 			return h, err
 		}
-		for i := range list {
-			if list[i].ReadyAt.After(h.Last) {
-				h.Last = list[i].ReadyAt
-			}
+		if len(last) > 0 && last[0].After(h.Last) {
+			h.Last = last[0]
 		}
 	}
 	return h, nil

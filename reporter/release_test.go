@@ -1,8 +1,6 @@
 package reporter_test
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"testing"
@@ -56,6 +54,8 @@ func TestRelease(t *testing.T) {
 		{"below contact cap", func(a *all) { a.h.Contact = 2 }, true, ""},
 		{"network cap", func(a *all) { a.h.Network = 4 }, false, "about this network"},
 		{"hour cap", func(a *all) { a.h.Hour = 5 }, false, "in an hour"},
+		{"waited too long", func(a *all) { a.p.MaxAge = time.Hour; a.h.Now = noon.Add(26 * time.Hour) }, false, "more than 25h0m0s old"},
+		{"waited its time", func(a *all) { a.p.MaxAge = time.Hour; a.h.Now = noon.Add(24 * time.Hour) }, true, ""},
 		{"no caps", func(a *all) {
 			a.p = reporter.Policy{Approve: reporter.ApproveJudged}
 			a.h.Contact, a.h.Hour = 1000, 1000
@@ -65,9 +65,13 @@ func TestRelease(t *testing.T) {
 			r, k, answer := certain()
 			a := all{judged, r, k, answer, reporter.History{Now: noon}}
 			c.change(&a)
-			ok, why := a.p.Release(a.r, a.c, a.answer, a.h)
-			if ok != c.ok || !strings.Contains(why, c.why) || (why == "") != (c.why == "") {
-				t.Errorf("%v, %q; want %v, %q", ok, why, c.ok, c.why)
+			a.c.Incidents[0].Report = *a.r
+			got := a.p.Release(a.c, a.answer, a.h)
+			if got.Ready != c.ok || !strings.Contains(got.Hold, c.why) || (got.Hold == "") != (c.why == "") {
+				t.Errorf("%+v; want %v, %q", got, c.ok, c.why)
+			}
+			if waits := strings.HasPrefix(c.name, "just") || strings.HasSuffix(c.name, " cap") && !c.ok; waits != got.Again.After(noon) {
+				t.Errorf("asked again at %v", got.Again)
 			}
 		})
 	}
@@ -156,82 +160,4 @@ func TestCapsHoldInAStorm(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-}
-
-// TestMonth decides on 100,000 reports about 2,000 networks in the time of a month,
-// storms among them. No desk, network or hour gets more than it may, and nothing is
-// said about own networks.
-func TestMonth(t *testing.T) {
-	own := netip.MustParsePrefix("45.66.0.0/20")
-	p := reporter.Policy{Networks: []netip.Prefix{own}, MaxAge: 48 * time.Hour, Approve: reporter.ApproveJudged,
-		Interval: 6 * time.Hour, ContactCap: 3, NetworkCap: 2, HourCap: 40}
-	random := rand.New(rand.NewPCG(1, 2))
-	type network struct {
-		report queue.Report
-		chain  trace.Chain
-		addr   netip.Addr
-		desk   int
-	}
-	networks := make([]network, 2000)
-	for i := range networks {
-		m := fromSender()
-		a := netip.AddrFrom4([4]byte{45, 66 + byte(i/256), byte(i % 256), 7})
-		m.Session.Client = netip.AddrPortFrom(a, 25)
-		networks[i] = network{queue.Report{Cause: queue.CauseUser, Message: m}, trace.Follow(&m, trace.Options{}), a, i / 3}
-	}
-	_, c, answer := certain()
-	desks, about := map[int][]time.Time{}, map[int][]time.Time{}
-	var sent []time.Time
-	refused := 0
-	for n := range 100_000 {
-		i := random.IntN(len(networks))
-		if n%3 == 0 {
-			i = random.IntN(20) * 97 // the worst
-		}
-		w := &networks[i]
-		now := noon.Add(time.Duration(n) * (30 * 24 * time.Hour / 100_000))
-		w.report.Received, w.report.Message.Session.Time = now, now.Add(-time.Duration(random.IntN(60))*time.Hour)
-		if why := p.Refuse(&w.report, &w.chain); why != "" {
-			refused++
-			continue
-		}
-		if own.Contains(w.addr) {
-			t.Fatalf("own network %s passes", w.addr)
-		}
-		h := reporter.History{Now: now, Hour: within(sent, now, time.Hour), Contact: within(desks[w.desk], now, 24*time.Hour),
-			Network: within(about[i], now, 24*time.Hour)}
-		if all := desks[w.desk]; len(all) > 0 {
-			h.Last = all[len(all)-1]
-		}
-		c.Incidents[0].Chain = w.chain
-		if ok, _ := p.Release(&w.report, c, answer, h); ok {
-			sent, desks[w.desk], about[i] = append(sent, now), append(desks[w.desk], now), append(about[i], now)
-		}
-	}
-	check := func(what string, all []time.Time, d time.Duration, most int) {
-		for i := most; i < len(all); i++ {
-			if all[i].Sub(all[i-most]) < d {
-				t.Errorf("%s: more than %d within %v", what, most, d)
-			}
-		}
-	}
-	check("all", sent, time.Hour, p.HourCap)
-	for desk, all := range desks {
-		check(fmt.Sprint("desk ", desk), all, 24*time.Hour, p.ContactCap)
-		check(fmt.Sprint("desk ", desk), all, p.Interval, 1)
-	}
-	for i, all := range about {
-		check(fmt.Sprint("network ", i), all, 24*time.Hour, p.NetworkCap)
-	}
-	if refused == 0 || len(sent) < 10_000 {
-		t.Errorf("%d refused, %d sent: the month was too quiet to show anything", refused, len(sent))
-	}
-}
-
-// within counts the times in the span before now.
-func within(all []time.Time, now time.Time, d time.Duration) (n int) {
-	for i := len(all) - 1; i >= 0 && now.Sub(all[i]) < d; i-- {
-		n++
-	}
-	return n
 }

@@ -39,8 +39,11 @@ type Queue interface {
 	// Suppressed returns those of the addresses that get no complaints, in lower case.
 	Suppressed(ctx context.Context, addresses ...string) (map[string]queue.Suppression, error)
 
-	// List finds what went out before.
-	List(ctx context.Context, f queue.Filter) ([]queue.Complaint, error)
+	// Candidates are complaints that may take a report, which Join does.
+	Candidates(ctx context.Context, key string) ([]queue.Candidate, error)
+	Join(ctx context.Context, claim *queue.ReportClaim, complaint int64, in queue.Incident) error
+	// LetOut is when complaints went out before, newest first.
+	LetOut(ctx context.Context, f queue.LetOut) ([]time.Time, error)
 
 	// Wake returns a channel that is closed when this process adds work.
 	Wake() <-chan struct{}
@@ -95,6 +98,7 @@ type Reporter struct {
 	Config
 	queue    Queue
 	contacts Contacts
+	now      func() time.Time
 
 	releasing sync.Mutex // held from counting what went out to filing what may
 }
@@ -108,7 +112,7 @@ func New(c Config, q Queue, contacts Contacts) *Reporter {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	c.Policy.Networks = c.Trace.Networks
-	return &Reporter{Config: c, queue: q, contacts: contacts}
+	return &Reporter{Config: c, queue: q, contacts: contacts, now: time.Now}
 }
 
 func defaults(d *time.Duration, v time.Duration) {

@@ -63,7 +63,11 @@ func (p *casePaper) head(c *queue.Complaint) {
 		p.line("  next     attempt %d at %s", c.Attempts+1, stampIn(c.NextAttempt, p.zone))
 	}
 	if !c.LookupAt.IsZero() {
-		p.line("  contact  asked for again at %s", stampIn(c.LookupAt, p.zone))
+		what := "asked for again at"
+		if len(c.To) > 0 {
+			what = "written to by itself, if all is well, from"
+		}
+		p.line("  contact  %s %s", what, stampIn(c.LookupAt, p.zone))
 	}
 }
 

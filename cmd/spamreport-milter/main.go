@@ -25,6 +25,7 @@ type CLI struct {
 	Trace   TraceCmd   `cmd:"" help:"Show the way of a message: every hop, whom to believe, border and origin."`
 	Contact ContactCmd `cmd:"" help:"Find who takes complaints about an address, and why."`
 	Report  ReportCmd  `cmd:"" help:"Hand in spam that arrived: files or standard input."`
+	Replay  ReplayCmd  `cmd:"" help:"Decide again about past reports, as the configuration says now; nothing is sent."`
 	Queue   QueueCmd   `cmd:"" help:"Look at the complaints and decide about them."`
 	Config  ConfigCmd  `cmd:"" help:"Check or print the configuration."`
 	Doctor  DoctorCmd  `cmd:"" help:"Look whether everything is there: queue, MTA, DNS, relay."`

@@ -112,7 +112,7 @@ func eventsAfter(ctx context.Context, store *queue.Store, at int64) (events []qu
 
 // Colours of actions, as parameters of ECMA-48's SGR; none is plain.
 var actionColour = map[string]string{
-	queue.ActionFiled: "36", queue.ActionApproved: "34", queue.ActionSent: "32", queue.ActionResolved: "1;32",
+	queue.ActionFiled: "36", queue.ActionJoined: "36", queue.ActionReleased: "34", queue.ActionApproved: "34", queue.ActionSent: "32", queue.ActionResolved: "1;32",
 	queue.ActionAnswered: "1;36", queue.ActionDeferred: "33", queue.ActionPostponed: "33", queue.ActionBounced: "31",
 	queue.ActionFailed: "1;31", queue.ActionDropped: "2", queue.ActionClosed: "2", queue.ActionRetracted: "35",
 	queue.ActionForgotten: "1;35", queue.ActionPurged: "2",

@@ -73,8 +73,12 @@ CREATE TABLE complaints (
 	attempts   BIGINT NOT NULL DEFAULT 0,
 	due        BIGINT,
 	lookup_at  BIGINT,
-	lease      TEXT
+	lease      TEXT,
+	gathers    BIGINT,
+	sketch     BYTEA NOT NULL DEFAULT ''
 );
+CREATE INDEX complaints_gathers ON complaints (gathers, id) WHERE gathers IS NOT NULL;
+CREATE INDEX complaints_ready ON complaints (ready_at) WHERE ready_at <> 0;
 CREATE INDEX complaints_state ON complaints (state, id);
 CREATE INDEX complaints_due ON complaints (due, id) WHERE due IS NOT NULL;
 CREATE INDEX complaints_lookup ON complaints (lookup_at, id) WHERE lookup_at IS NOT NULL;

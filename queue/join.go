@@ -1,0 +1,164 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// Gathering is how reports of one mailing find the complaint that they belong to.
+type Gathering struct {
+	// Key is equal for complaints that reports may move between: about the same, to
+	// the same. A complaint with an empty one stays about its one report.
+	Key string
+	// Sketch is what the mailing is known by; its form is the reporter's.
+	Sketch []byte
+	// Seen is the newest complaint of the key that the mailing was compared with.
+	Seen int64
+}
+
+// Candidate is a complaint that may still take reports.
+type Candidate struct {
+	ID     int64
+	State  State // Held or Ready
+	Sketch []byte
+}
+
+var (
+	// ErrJoin means that a complaint takes no report any more: it goes out, a person
+	// has decided about it, or it is full.
+	ErrJoin = errors.New("complaint takes no more reports")
+	// ErrOvertaken means that another complaint of the key was filed meanwhile.
+	ErrOvertaken = errors.New("another complaint was filed first")
+)
+
+const (
+	// MaxIncidents of one complaint; reading a case must stay cheap.
+	MaxIncidents = 1000
+	// MaxCandidates that one mailing is compared with, the newest first.
+	MaxCandidates = 100
+)
+
+const selectCandidates = `SELECT id, state, sketch FROM complaints WHERE gathers = $1 ORDER BY id DESC LIMIT $2`
+
+func gatherKey(key string) sql.NullInt64 {
+	return sql.NullInt64{Int64: term("gathers", key), Valid: key != ""}
+}
+
+// Candidates returns the complaints of a key that may still take reports, newest
+// first, of many the newest hundred.
+func (s *Store) Candidates(ctx context.Context, key string) (all []Candidate, err error) {
+	err = s.view(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.StmtContext(ctx, s.compiled[selectCandidates]).QueryContext(ctx, gatherKey(key), MaxCandidates)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var c Candidate
+			if err := rows.Scan(&c.ID, &c.State, &c.Sketch); err != nil {
+				return err
+			}
+			all = append(all, c)
+		}
+		return rows.Err()
+	})
+	return all, err
+}
+
+// Join ends a report's claim by adding it to a complaint, the report filled in. It
+// fails with ErrJoin when that can't take it any more; the claim goes on then.
+func (s *Store) Join(ctx context.Context, claim *ReportClaim, complaint int64, in Incident) error {
+	in.ReportID = claim.id
+	_, err := commit(ctx, s, func(ctx context.Context, tx *change) (none struct{}, err error) {
+		position, state, err := s.nextPosition(ctx, tx, complaint)
+		if err != nil {
+			return none, err
+		}
+		if err := endReport(ctx, tx, claim); err != nil {
+			return none, err
+		}
+		if err := insertIncident(ctx, tx, complaint, position, in); err != nil {
+			return none, err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE complaints SET updated = $1 WHERE id = $2`, micros(s.now()), complaint); err != nil {
+			return none, err
+		}
+		s.counted(tx, TallyCause, string(claim.Report.Cause))
+		s.add(tx, Event{ComplaintID: complaint, ReportID: claim.id, Actor: s.system, Action: ActionJoined, From: state, To: state})
+		return none, insertTerms(ctx, tx, complaint, incidentTerms(&in))
+	})
+	return err
+}
+
+// nextPosition returns where the next incident of a complaint stands, and keeps the
+// complaint as it is until the commit.
+func (s *Store) nextPosition(ctx context.Context, tx *change, complaint int64) (position int, state State, err error) {
+	var key sql.NullInt64
+	err = tx.QueryRowContext(ctx, `SELECT state, gathers FROM complaints WHERE id = $1`+s.engine.row, complaint).Scan(&state, &key)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !key.Valid {
+		return 0, "", fmt.Errorf("%d: %w", complaint, ErrJoin)
+	}
+	if err != nil {
+		return 0, "", err
+	}
+	err = tx.QueryRowContext(ctx, `SELECT coalesce(max(position) + 1, 0) FROM incidents WHERE complaint_id = $1`, complaint).Scan(&position)
+	if err == nil && position >= MaxIncidents {
+		err = fmt.Errorf("%d has %d: %w", complaint, position, ErrJoin)
+	}
+	return position, state, err
+}
+
+// newest makes sure that no complaint of the key was filed that its reporter has not
+// seen. What others file of it meanwhile waits for the commit.
+func (s *Store) newest(ctx context.Context, tx *change, g *Gathering) error {
+	if g.Key == "" {
+		return nil
+	}
+	if s.engine.keyLock != "" {
+		if _, err := tx.ExecContext(ctx, s.engine.keyLock, int32(gatherKey(g.Key).Int64)); err != nil { //nolint:gosec // any 32 bits will do
+			return err
+		}
+	}
+	var id sql.NullInt64
+	err := tx.QueryRowContext(ctx, `SELECT max(id) FROM complaints WHERE gathers = $1`, gatherKey(g.Key)).Scan(&id)
+	if err == nil && id.Int64 > g.Seen {
+		err = ErrOvertaken
+	}
+	return err
+}
+
+// LetOut chooses complaints that were let out: to a mailbox, about a network, or all.
+type LetOut struct {
+	Contact string
+	Network netip.Prefix
+	Since   time.Time
+	Limit   int
+}
+
+// LetOut returns when complaints were let out after f.Since, newest first. Those that a
+// person has taken back don't count.
+func (s *Store) LetOut(ctx context.Context, f LetOut) (at []time.Time, err error) {
+	var w where
+	w.and("c.ready_at <> 0 AND c.ready_at > ", micros(f.Since))
+	w.conditions = append(w.conditions, `c.state NOT IN ('held', 'dropped', 'form')`)
+	filter := Filter{Contact: f.Contact, Network: f.Network}
+	filter.conditions(&w)
+	terms, err := filter.terms()
+	if err != nil {
+		return nil, err
+	}
+	(&search{}).having(&w, terms)
+	err = s.view(ctx, func(tx *sql.Tx) error {
+		all, err := column[int64](ctx, tx, `SELECT c.ready_at FROM complaints c`+w.clause()+
+			` ORDER BY c.ready_at DESC LIMIT `+w.arg(limit(f.Limit)), w.args...)
+		for _, n := range all {
+			at = append(at, fromMicros(n))
+		}
+		return err
+	})
+	return at, err
+}
