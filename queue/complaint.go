@@ -55,11 +55,11 @@ func (s *Store) insertComplaint(ctx context.Context, tx *change, c *Complaint) (
 	}
 	err = tx.QueryRowContext(ctx, `
 		INSERT INTO complaints (state, created, updated, addressees, answer_id, source, network, asn, party,
-			format, subject, hold, letter, withdraws, message_id, sender, ready_at, taken, due, lookup_at, domain, gathers, sketch)
+			format, subject, hold, letter, withdraws, message_id, sender, ready_at, taken, due, lookup_at, gathers, sketch, domain)
 		VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, '[]', $17, $18, $19, $20, $21) RETURNING id`,
 		c.State, micros(now), to, answer, addrKey(c.Source), text(c.Network), c.ASN, text(c.Party),
 		c.Format, text(c.Subject), text(c.Hold), text(c.Letter), c.Withdraws, c.MessageID, sender,
-		micros(c.ReadyAt), due, lookup, text(c.Domain), gatherKey(c.Gathering.Key), blob(c.Gathering.Sketch)).Scan(&id)
+		micros(c.ReadyAt), due, lookup, gatherKey(c.Gathering.Key), blob(c.Gathering.Sketch), text(c.Domain)).Scan(&id)
 	if err != nil {
 		return 0, err
 	}

@@ -177,8 +177,8 @@ func (s *Store) SetContact(ctx context.Context, c *LookupClaim, f Found) error {
 			return none, err
 		}
 		_, err = tx.ExecContext(ctx, `
-			UPDATE complaints SET addressees = $1, answer_id = $2, network = $3, asn = $4, hold = $5, lookup_at = $6,
-				gathers = CASE WHEN gathers IS NULL THEN NULL ELSE $8 END, format = $9 WHERE id = $7`,
+			UPDATE complaints SET addressees = $1, answer_id = $2, network = $3, asn = $4, hold = $5, lookup_at = $6, format = $9,
+				gathers = CASE WHEN gathers IS NULL THEN gathers ELSE $8 END WHERE id = $7`,
 			to, answer, text(f.Network), f.ASN, text(f.Hold), moment(f.LookupAt), c.id, gatherKey(f.Key), cmp.Or(f.Format, c.Complaint.Format))
 		if err == nil && f.Ready {
 			err = s.letOut(ctx, tx, c.id, f.Sender)

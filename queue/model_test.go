@@ -141,9 +141,9 @@ func (m *model) doFile(r *rapid.T, c *ReportClaim, it *item) {
 	complaint.LookupAt = m.clock.now().Add(20 * time.Second)
 	mc := &modelComplaint{state: Held, events: 1, lookup: item{open: true, due: complaint.LookupAt}}
 	if rapid.Bool().Draw(r, "contact") {
-		complaint.To, mc.to, mc.lookup = []string{"abuse@example.net"}, true, item{}
+		complaint.To, mc.to = []string{"abuse@example.net"}, true
 		if rapid.Bool().Draw(r, "ready") {
-			complaint.State, mc.state, mc.send = Ready, Ready, item{open: true}
+			complaint.State, mc.state, mc.send, mc.lookup = Ready, Ready, item{open: true}, item{}
 		}
 	}
 	if mc.gathers = rapid.Bool().Draw(r, "gathers"); mc.gathers {

@@ -25,7 +25,8 @@ func (s *Store) Reopen(ctx context.Context, id int64, actor, reason string) erro
 		c.MessageID = fmt.Sprintf("<%d.%s@%s", id, strings.ToLower(rand.Text()), c.MessageID[strings.LastIndexByte(c.MessageID, '@')+1:])
 		_, err = tx.ExecContext(ctx, `
 			UPDATE complaints SET addressees = '[]', taken = '[]', attempts = 0, ready_at = 0, sender = '{}', 
-				hold = $1, message_id = $2, lookup_at = $3 WHERE id = $4`, text(c.Hold), c.MessageID, micros(s.now()), id)
+				hold = $1, message_id = $2, lookup_at = $3, gathers = NULL, sketch = $4 WHERE id = $5`,
+			text(c.Hold), c.MessageID, micros(s.now()), []byte{}, id)
 		if err != nil {
 			return none, err
 		}

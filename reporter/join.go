@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 
 	"spamreport-milter/contact"
 	"spamreport-milter/queue"
@@ -19,7 +18,6 @@ func (r *Reporter) enter(ctx context.Context, claim *queue.ReportClaim, c *queue
 	if c.State == queue.Held && mine.comparable() {
 		c.Gathering = queue.Gathering{Key: r.Policy.key(c, answer), Sketch: mine.sketch()}
 	}
-	beside := sync.OnceValues(func() ([]queue.Complaint, error) { return r.beside(ctx, c) })
 	shut := map[int64]bool{} // those that moved on while we looked
 	for {
 		open, err := r.open(ctx, &c.Gathering)
@@ -37,11 +35,7 @@ func (r *Reporter) enter(ctx context.Context, claim *queue.ReportClaim, c *queue
 			shut[id] = true
 			continue
 		}
-		others, err := beside()
-		if err != nil {
-			return err
-		}
-		if err := r.fileNew(ctx, claim, c, answer, others); !errors.Is(err, queue.ErrOvertaken) {
+		if err := r.fileNew(ctx, claim, c, answer); !errors.Is(err, queue.ErrOvertaken) {
 			return err
 		}
 	}
@@ -67,9 +61,13 @@ func (r *Reporter) join(ctx context.Context, claim *queue.ReportClaim, id int64,
 	return nil
 }
 
-func (r *Reporter) fileNew(ctx context.Context, claim *queue.ReportClaim, c *queue.Complaint, answer *contact.Answer, beside []queue.Complaint) error {
+func (r *Reporter) fileNew(ctx context.Context, claim *queue.ReportClaim, c *queue.Complaint, answer *contact.Answer) error {
+	beside, err := r.beside(ctx, c)
+	if err != nil {
+		return err
+	}
 	var id int64
-	err := r.release(ctx, c, answer, func() (err error) {
+	err = r.release(ctx, c, answer, func() (err error) {
 		id, err = r.queue.File(ctx, claim, *c, beside...)
 		return err
 	})

@@ -112,10 +112,10 @@ func (m *memory) Candidates(_ context.Context, key string) (all []queue.Candidat
 	return all, nil
 }
 
-// Beside has nothing: a replay decides about the source's network alone.
+// File keeps a complaint, or notes that it went out.
+// Beside is nobody: a replay knows no further parties.
 func (m *memory) Beside(context.Context, int64) (map[string]int64, error) { return nil, nil }
 
-// File keeps a complaint, or notes that it went out.
 func (m *memory) File(_ context.Context, claim *queue.ReportClaim, c queue.Complaint, _ ...queue.Complaint) (int64, error) {
 	m.last++
 	c.ID, c.Created, c.Updated = m.last, m.now, m.now

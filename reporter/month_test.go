@@ -45,6 +45,10 @@ func (p place) addr() netip.Addr {
 	return netip.AddrFrom4([4]byte{45, 66 + byte(p.network/256), byte(p.network % 256), byte(p.host)})
 }
 
+func (m *month) LookupWithout(ctx context.Context, a netip.Addr, _ []string) (contact.Answer, error) {
+	return m.Lookup(ctx, a)
+}
+
 func (m *month) Lookup(_ context.Context, a netip.Addr) (contact.Answer, error) {
 	b := a.As4()
 	n := int(b[1]-66)*256 + int(b[2])
@@ -54,10 +58,6 @@ func (m *month) Lookup(_ context.Context, a netip.Addr) (contact.Answer, error) 
 	b[3] = 255
 	answer.Network.Last = netip.AddrFrom4(b)
 	return answer, nil
-}
-
-func (m *month) LookupWithout(ctx context.Context, a netip.Addr, _ []string) (contact.Answer, error) {
-	return m.Lookup(ctx, a)
 }
 
 // write makes the texts of mailings: words of their own, and a footer that many share.

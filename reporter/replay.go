@@ -22,8 +22,6 @@ type Step struct {
 
 // Replay runs reports through the decisions of a Reporter, in the time in which they
 // came, on a queue in memory. What may go out counts as gone at once; nothing is sent.
-// It is about sources' networks alone: complaints to further parties are held for a
-// person in any case, and whom they name is a question to DNS.
 type Replay struct {
 	reporter *Reporter
 	memory   *memory
@@ -32,7 +30,7 @@ type Replay struct {
 // NewReplay makes a Replay that tells of each step.
 func NewReplay(c Config, contacts Contacts, each func(Step)) *Replay {
 	m := newMemory(each)
-	c.Parties = nil
+	c.Parties = nil // those besides the source's network ask DNS, and never go out by themselves
 	r := New(c, m, contacts)
 	r.now = func() time.Time { return m.now }
 	return &Replay{r, m}

@@ -23,6 +23,10 @@ import (
 // desks answers for networks of 256 addresses.
 type desks struct{}
 
+func (d desks) LookupWithout(ctx context.Context, a netip.Addr, _ []string) (contact.Answer, error) {
+	return d.Lookup(ctx, a)
+}
+
 func (desks) Lookup(_ context.Context, a netip.Addr) (contact.Answer, error) {
 	b := a.As4()
 	n := b[2]
@@ -37,10 +41,6 @@ func (desks) Lookup(_ context.Context, a netip.Addr) (contact.Answer, error) {
 		answer.Contacts[0].Confidence = contact.Low
 	}
 	return answer, nil
-}
-
-func (d desks) LookupWithout(ctx context.Context, a netip.Addr, _ []string) (contact.Answer, error) {
-	return d.Lookup(ctx, a)
 }
 
 var mailings = []string{
