@@ -54,6 +54,7 @@ type engine struct {
 	unchanging sql.IsolationLevel // of a view
 	work       string             // ends a SELECT of work that nobody else may take
 	row        string             // ends a SELECT of a row that is to be changed
+	ruleLock   string             // the same for who rules about what may go out
 	keyLock    string             // waits for other writers that have locked $1, until the commit
 	patience   time.Duration      // for one group; as long as it takes when zero
 }

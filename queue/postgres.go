@@ -44,6 +44,7 @@ var postgres = engine{
 	unchanging: sql.LevelRepeatableRead,
 	work:       " FOR UPDATE SKIP LOCKED",
 	row:        " FOR UPDATE",
+	ruleLock:   `SELECT pg_advisory_xact_lock(2, 0)`,
 	keyLock:    `SELECT pg_advisory_xact_lock(1, $1)`,
 	patience:   5 * time.Second,
 }

@@ -129,6 +129,26 @@ func TestServerRefuses(t *testing.T) {
 	}
 }
 
+// TestRuleAlone has two hosts rule at once: the second waits for the first.
+func TestRuleAlone(t *testing.T) {
+	place := database(t)
+	one, two := openAt(t, place, nil), openAt(t, place, nil)
+	done, err := one.RuleAlone(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := two.RuleAlone(soon); err == nil {
+		t.Error("two hosts rule at once")
+	}
+	done()
+	if done, err = two.RuleAlone(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	done()
+}
+
 func TestPasswordIsNotShown(t *testing.T) {
 	_, err := Open(t.Context(), "postgres://anna:sesame@127.0.0.1:1/x", Options{})
 	if err == nil || strings.Contains(err.Error(), "sesame") || !strings.Contains(err.Error(), "anna") {

@@ -89,6 +89,9 @@ func (m *memory) wait(k *kept) {
 	}
 }
 
+// RuleAlone has nobody to wait for.
+func (m *memory) RuleAlone(context.Context) (done func(), err error) { return func() {}, nil }
+
 // Suppressed knows what the replay was told of.
 func (m *memory) Suppressed(_ context.Context, addresses ...string) (map[string]queue.Suppression, error) {
 	found := map[string]queue.Suppression{}
@@ -112,10 +115,10 @@ func (m *memory) Candidates(_ context.Context, key string) (all []queue.Candidat
 	return all, nil
 }
 
-// File keeps a complaint, or notes that it went out.
 // Beside is nobody: a replay knows no further parties.
 func (m *memory) Beside(context.Context, int64) (map[string]int64, error) { return nil, nil }
 
+// File keeps a complaint, or notes that it went out.
 func (m *memory) File(_ context.Context, claim *queue.ReportClaim, c queue.Complaint, _ ...queue.Complaint) (int64, error) {
 	m.last++
 	c.ID, c.Created, c.Updated = m.last, m.now, m.now

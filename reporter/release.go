@@ -167,8 +167,11 @@ func (r *Reporter) release(ctx context.Context, c *queue.Complaint, answer *cont
 		}
 		return file()
 	}
-	r.releasing.Lock()
-	defer r.releasing.Unlock()
+	done, err := r.ruleAlone(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	h, err := r.history(ctx, c)
 	if err != nil {
 		return err
@@ -191,8 +194,11 @@ func (r *Reporter) releaseWaiting(ctx context.Context, claim *queue.LookupClaim,
 		}
 		return r.queue.SetContact(ctx, claim, now.Found)
 	}
-	r.releasing.Lock()
-	defer r.releasing.Unlock()
+	done, err := r.ruleAlone(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	h, err := r.history(ctx, c)
 	if err != nil {
 		return err
@@ -204,6 +210,18 @@ func (r *Reporter) releaseWaiting(ctx context.Context, claim *queue.LookupClaim,
 	}
 	now.Key = r.Policy.key(c, &now.answer)
 	return r.queue.SetContact(ctx, claim, now.Found)
+}
+
+// ruleAlone keeps all others from ruling, here and on other hosts: what one lets out
+// the next must count.
+func (r *Reporter) ruleAlone(ctx context.Context) (done func(), err error) {
+	r.releasing.Lock()
+	others, err := r.queue.RuleAlone(ctx)
+	if err != nil {
+		r.releasing.Unlock()
+		return nil, err
+	}
+	return func() { others(); r.releasing.Unlock() }, nil
 }
 
 const day = 24 * time.Hour

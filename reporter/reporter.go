@@ -45,6 +45,8 @@ type Queue interface {
 	// LetOut is when complaints went out before, newest first.
 	LetOut(ctx context.Context, f queue.LetOut) ([]time.Time, error)
 
+	// RuleAlone keeps other hosts from ruling about what may go out until done.
+	RuleAlone(ctx context.Context) (done func(), err error)
 	// Wake returns a channel that is closed when this process adds work.
 	Wake() <-chan struct{}
 }
