@@ -20,7 +20,7 @@ demo: deps build
 	$(GO) run ./internal/demo $(if $(ONCE),-once)
 
 test: deps
-	$(GO) test -race -timeout 10m ./...
+	$(GO) test -race -timeout 25m ./...
 
 lint:
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
