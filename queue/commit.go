@@ -125,7 +125,7 @@ func (s *Store) transact(ctx context.Context, group []*job) (errs []error, broke
 	if err := s.engine.ready(s, ctx); err != nil {
 		return nil, err
 	}
-	tx, err := begin(ctx, s.writer, nil)
+	tx, err := s.begin(ctx, s.writer, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -147,8 +147,8 @@ func (s *Store) transact(ctx context.Context, group []*job) (errs []error, broke
 
 // begin starts a transaction. A connection that the server has closed since it was
 // last used fails here, where nothing is lost by taking the next.
-func begin(ctx context.Context, db *sql.DB, o *sql.TxOptions) (tx *sql.Tx, err error) {
-	for range readers + 1 {
+func (s *Store) begin(ctx context.Context, db *sql.DB, o *sql.TxOptions) (tx *sql.Tx, err error) {
+	for range s.engine.beginnings {
 		if tx, err = db.BeginTx(ctx, o); err == nil || ctx.Err() != nil {
 			break
 		}

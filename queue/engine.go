@@ -50,6 +50,7 @@ type engine struct {
 
 	unnamed    bool               // takes ?, and is slow with very many names like $1
 	writers    int                // at once
+	beginnings int                // tries of a transaction's first statement, as connections may be stale
 	soleDaemon bool               // all claims are of the daemon before, when one starts
 	unchanging sql.IsolationLevel // of a view
 	work       string             // ends a SELECT of work that nobody else may take

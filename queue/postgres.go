@@ -41,6 +41,7 @@ var postgres = engine{
 	},
 	locker:     func() (lock.SessionLocker, error) { return lock.NewPostgresSessionLocker() },
 	writers:    3,
+	beginnings: readers + 1,
 	unchanging: sql.LevelRepeatableRead,
 	work:       " FOR UPDATE SKIP LOCKED",
 	row:        " FOR UPDATE",
@@ -105,7 +106,7 @@ func (s *Store) readyServer(ctx context.Context) error {
 	if time.Since(s.synced) < time.Minute {
 		return nil
 	}
-	tx, err := begin(ctx, s.reader, nil)
+	tx, err := s.begin(ctx, s.reader, nil)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ func (s *Store) RuleAlone(ctx context.Context) (done func(), err error) {
 	if err := s.engine.ready(s, ctx); err != nil {
 		return nil, s.explain(err)
 	}
-	tx, err := begin(ctx, s.reader, nil)
+	tx, err := s.begin(ctx, s.reader, nil)
 	if err != nil {
 		return nil, s.explain(err)
 	}

@@ -42,6 +42,7 @@ var sqlite = engine{
 	upgrades:   []*goose.Migration{goose.NewGoMigration(2, &goose.GoFunc{RunTx: upgrade2}, nil)},
 	unnamed:    true,
 	writers:    1,
+	beginnings: 1,
 	soleDaemon: true,
 }
 

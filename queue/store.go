@@ -156,7 +156,7 @@ func (s *Store) view(ctx context.Context, fn func(*sql.Tx) error) error {
 	if err := s.engine.ready(s, ctx); err != nil {
 		return s.explain(err)
 	}
-	tx, err := begin(ctx, s.reader, &sql.TxOptions{ReadOnly: true, Isolation: s.engine.unchanging})
+	tx, err := s.begin(ctx, s.reader, &sql.TxOptions{ReadOnly: true, Isolation: s.engine.unchanging})
 	if err != nil {
 		return s.explain(err)
 	}
