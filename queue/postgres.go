@@ -40,7 +40,7 @@ var postgres = engine{
 		return err
 	},
 	locker:     func() (lock.SessionLocker, error) { return lock.NewPostgresSessionLocker() },
-	writers:    3,
+	writers:    2,
 	beginnings: readers + 1,
 	unchanging: sql.LevelRepeatableRead,
 	work:       " FOR UPDATE SKIP LOCKED",
