@@ -119,7 +119,7 @@ func (s *Store) newest(ctx context.Context, tx *change, g *Gathering) error {
 		return nil
 	}
 	if s.engine.keyLock != "" {
-		if _, err := tx.ExecContext(ctx, s.engine.keyLock, int32(gatherKey(g.Key).Int64)); err != nil { //nolint:gosec // any 32 bits will do
+		if _, err := tx.ExecContext(ctx, s.engine.keyLock, int32(gatherKey(g.Key).Int64)); err != nil {
 			return err
 		}
 	}
