@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// erased stands where a forgotten address stood. RFC 2606 keeps the name from ever
+// erasedAddress stands where a forgotten address stood. RFC 2606 keeps the name from ever
 // being one.
 const erasedAddress = "erased@invalid"
 
