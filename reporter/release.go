@@ -208,7 +208,7 @@ func (r *Reporter) releaseWaiting(ctx context.Context, claim *queue.LookupClaim,
 	if now.Reason = ruling.Hold; ruling.Ready {
 		now.Reason = "its time had come"
 	}
-	now.Key = r.Policy.key(c, &now.answer)
+	now.Key = r.Policy.key(c, &now)
 	return r.queue.SetContact(ctx, claim, now.Found)
 }
 
