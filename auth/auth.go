@@ -82,16 +82,25 @@ func (c *Checker) Check(ctx context.Context, m *trace.Message, chain *trace.Chai
 
 // conclude takes the first proof.
 func (v *Verdict) conclude() bool {
-	for _, c := range v.Checks {
-		if c.Result == Pass && c.Aligned {
-			v.Domain, v.Reason = v.Author, fmt.Sprintf("%s passes for %s", c.Method, c.Domain)
-			if c.Reason != "" {
-				v.Reason += " (" + c.Reason + ")"
-			}
-			return true
+	c := v.Proof()
+	if c == nil {
+		return false
+	}
+	v.Domain, v.Reason = v.Author, fmt.Sprintf("%s passes for %s", c.Method, c.Domain)
+	if c.Reason != "" {
+		v.Reason += " (" + c.Reason + ")"
+	}
+	return true
+}
+
+// Proof is the check that proves the domain; nil for none.
+func (v *Verdict) Proof() *Check {
+	for i := range v.Checks {
+		if c := &v.Checks[i]; c.Result == Pass && c.Aligned {
+			return c
 		}
 	}
-	return false
+	return nil
 }
 
 // author is the registered domain of the address in From. Of two authors, or two

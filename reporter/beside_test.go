@@ -174,7 +174,7 @@ func TestLettersNameTheParty(t *testing.T) {
 	for i, want := range [][]string{
 		{"from IP 45.66.77.88", "Handed in by     46.5.6.7, account kunde4711", "contact of that network"},
 		{"from IP 46.5.6.7", "Came through     45.66.77.88", "contact of that network"},
-		{"from IP 45.66.77.88", "Domain           shop-example.com   (spf passes for shop-example.com)", "it is about the domain shop-example.com", "contact for that domain", "Reported-Domain: shop-example.com"},
+		{"from IP 45.66.77.88", "Domain           shop-example.com   (proven by SPF)", "it is about the domain shop-example.com", "contact for that domain", "Reported-Domain: shop-example.com"},
 	} {
 		for _, format := range reporter.Formats() {
 			list[i].Format = format

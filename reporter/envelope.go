@@ -18,19 +18,22 @@ import (
 // envelope is the header of a complaint in every format. Auto-Submitted keeps
 // responders quiet (RFC 3834 §5); the Message-ID never changes, so that a desk
 // that gets a message twice can see it.
-func (d *draft) envelope() message.Header {
-	var h message.Header
+func (d *draft) envelope() (h message.Header, err error) {
+	subject, err := d.letters.write("subject", &d.letter)
+	if err != nil {
+		return h, err
+	}
 	h.Set("MIME-Version", "1.0")
 	h.Set("Auto-Submitted", "auto-generated")
 	h.Set("Message-ID", d.MessageID)
 	h.Set("Date", date(sentAt(d.Complaint)))
-	h.Set("Subject", fmt.Sprintf("Abuse report: spam from %s [%s]", d.Source, reference(d.ID)))
+	h.SetText("Subject", oneLine(strings.TrimSpace(string(subject))))
 	h.Set("To", strings.Join(d.To, ", "))
 	if d.replyTo != "" {
 		h.Set("Reply-To", d.replyTo)
 	}
 	h.Set("From", d.sender.From)
-	return h
+	return h, nil
 }
 
 // section is one part of a multipart complaint.
@@ -46,7 +49,10 @@ type section struct {
 
 // report writes a multipart/report of the sections (RFC 6522).
 func (d *draft) report(w io.Writer, sections ...section) error {
-	h := d.envelope()
+	h, err := d.envelope()
+	if err != nil {
+		return err
+	}
 	h.SetContentType("multipart/report", map[string]string{"report-type": "feedback-report", "boundary": boundary(d.Complaint)})
 	for _, s := range sections {
 		if !s.base64 && !ascii(s.body) { // the whole says so as well as the part (RFC 2045 §6.4)
@@ -91,6 +97,14 @@ func (d *draft) textPart() (section, error) {
 }
 
 // writeText writes a complaint that is nothing but text.
+func (d *draft) writeText(w io.Writer, text []byte) error {
+	h, err := d.envelope()
+	if err != nil {
+		return err
+	}
+	return writeText(w, h, text)
+}
+
 func writeText(w io.Writer, h message.Header, text []byte) error {
 	h.SetContentType("text/plain", map[string]string{"charset": "utf-8"})
 	if !ascii(text) {
@@ -168,9 +182,6 @@ func reportingMTA(in *queue.Incident, s queue.Sender) string {
 	}
 	return s.Host
 }
-
-// reference is how both sides name a complaint.
-func reference(id int64) string { return fmt.Sprintf("complaint %d", id) }
 
 func date(t time.Time) string { return t.UTC().Format("Mon, 02 Jan 2006 15:04:05 -0700") }
 

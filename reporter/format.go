@@ -52,6 +52,9 @@ type Composer struct {
 	Desks []Desk
 	// Answers is where bounces and answers go.
 	Answers Answers
+	// Unseen says that filters' verdicts go out without a person's word: letters must
+	// not claim that one has looked.
+	Unseen bool
 	Evidence
 }
 
@@ -163,18 +166,18 @@ func (w *Composer) draft(c *queue.Complaint) *draft {
 	}
 	shown := w.show(c)
 	d.original, d.header, d.mailFrom = shown.original, shown.header, shown.mailFrom
-	d.letter = letterOf(d)
+	d.letter = letterOf(d, cmp.Or(w.desk(c.To).Language, w.Language))
+	d.letter.Seen = !w.Unseen
 	d.letter.Altered, d.letter.Redacted = shown.altered, shown.redacted
-	for _, s := range []*string{&d.letter.Subject, &d.letter.HELO, &d.letter.RDNS, &d.letter.Customer} {
+	for _, s := range []*string{&d.letter.Subject, &d.letter.HELO, &d.letter.RDNS, &d.letter.Customer, &d.letter.Account} {
 		*s = shown.text(*s)
 	}
 	d.letter.Resolved, d.letter.NotOurs, d.letter.Stop =
 		w.address(c.ID, VerbResolved), w.address(c.ID, VerbNotOurs), w.address(c.ID, VerbStop)
 	d.letter.Signature = w.Signature
 	if c.Withdraws != 0 {
-		d.letter.Withdraws = reference(c.Withdraws)
+		d.letter.Withdraws = fmt.Sprint(c.Withdraws)
 	}
-	d.letter.Language = cmp.Or(w.desk(c.To).Language, w.Language)
 	return d
 }
 

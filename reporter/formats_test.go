@@ -271,14 +271,17 @@ func TestLanguageAndSignature(t *testing.T) {
 
 // TestTemplates pins what is said of templates that would fail later.
 func TestTemplates(t *testing.T) {
-	good := "{{line .Source}} {{.Arrival}} {{.From}} {{.Reference}} my own words"
+	good := "{{line .Source}} {{.Arrival}} {{.From}} {{.ID}} my own words"
 	for _, c := range []struct {
 		name  string
 		files map[string]string
 		want  string // of the error; empty when they are good
 	}{
 		{"own words", map[string]string{"en/text": good}, ""},
-		{"own language", map[string]string{"fr/text": good, "fr/letter": good, "fr/withdrawal": good}, ""},
+		{"own language", map[string]string{"fr/text": good, "fr/letter": good, "fr/withdrawal": good, "fr/subject": "Plainte: {{.Source}}"}, ""},
+		{"own subject", map[string]string{"en/subject": "Spam! {{.Source}}", "en/text": good}, ""},
+		{"subject of two lines", map[string]string{"en/subject": "{{.Source}}\nBcc: x@isp.test"}, "one line"},
+		{"subject about nobody", map[string]string{"en/subject": "Spam"}, "names the source"},
 		{"half a language", map[string]string{"fr/text": good}, "fr has no letter.tmpl"},
 		{"no such field", map[string]string{"en/text": good + "{{.Nobody}}"}, "Nobody"},
 		{"does not parse", map[string]string{"en/text": "{{if"}, "en/text.tmpl"},
@@ -344,7 +347,7 @@ func TestRetractedComplaint(t *testing.T) {
 		t.Fatal(err)
 	}
 	h, text := readText(t, got[1].Data)
-	if want := fmt.Sprintf("complaint %d", id); !strings.Contains(h.Get("Subject"), want) || !strings.Contains(text, want+": it was a mistake") {
+	if want := fmt.Sprintf("complaint %d", id); !strings.Contains(h.Get("Subject"), want) || !strings.Contains(text, want+": it was a\r\nmistake") {
 		t.Errorf("subject %q, text %q", h.Get("Subject"), text)
 	}
 	if !slices.Equal(got[1].To, got[0].To) || bytes.Contains(got[1].Data, []byte("Buy now")) {

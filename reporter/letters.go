@@ -17,13 +17,13 @@ import (
 
 // The texts built in, a directory for each language. "text" is the part of a
 // report that people read, "letter" the beginning of a letter, "withdrawal" the word that a
-// complaint was a mistake.
+// complaint was a mistake, "subject" the subject of all.
 //
 //go:embed templates
 var embedded embed.FS
 
 // letterNames are the templates that each language has.
-var letterNames = []string{"text", "letter", "withdrawal"}
+var letterNames = []string{"text", "letter", "withdrawal", "subject"}
 
 // Letters are the texts of complaints by language, checked: what could fail has
 // failed when they were read.
@@ -48,8 +48,8 @@ func sub(f fs.FS, dir string) fs.FS {
 	return f
 }
 
-// ReadLetters reads the templates of a directory, LANGUAGE/text.tmpl,
-// letter.tmpl and withdrawal.tmpl, over those built in. Each is tried on letters with all and
+// ReadLetters reads the templates of a directory, LANGUAGE/text.tmpl, letter.tmpl,
+// withdrawal.tmpl and subject.tmpl, over those built in. Each is tried on letters with all and
 // with the least that can be said, so that none fails when a complaint goes out. A
 // new language needs all of them.
 func ReadLetters(dir string) (*Letters, error) {
@@ -81,7 +81,7 @@ func readLetters(dir fs.FS, under *Letters) (*Letters, error) {
 		return nil, err
 	}
 	if len(files) == 0 {
-		return nil, errors.New("no template there: they are named LANGUAGE/text.tmpl, letter.tmpl and withdrawal.tmpl")
+		return nil, errors.New("no template there: they are named LANGUAGE/text.tmpl, letter.tmpl, withdrawal.tmpl and subject.tmpl")
 	}
 	var faults []error
 	for _, f := range files {
@@ -128,9 +128,15 @@ func (l *Letters) try(name string) error {
 		if err != nil {
 			return err
 		}
-		for what, want := range map[string]string{"source": sample.Source, "time of arrival": sample.Arrival,
-			"mailbox to answer to": sample.From, "reference": sample.Reference} {
-			if !bytes.Contains(text, []byte(want)) {
+		if path.Base(name) == "subject" {
+			if line := strings.TrimSpace(string(text)); !strings.Contains(line, sample.Source) || strings.Contains(line, "\n") {
+				return errors.New("the subject must be one line that names the source")
+			}
+			continue
+		}
+		for what, said := range map[string]bool{"source": says(text, sample.Source), "time of arrival": says(text, sample.Arrival, sample.When),
+			"mailbox to answer to": says(text, sample.From), "number of the complaint": says(text, sample.ID)} {
+			if !said {
 				return fmt.Errorf("the letter does not say the %s: it must be enough on its own, and say how to get no more", what)
 			}
 		}
@@ -138,20 +144,25 @@ func (l *Letters) try(name string) error {
 	return nil
 }
 
+func says(text []byte, either ...string) bool {
+	return slices.ContainsFunc(either, func(s string) bool { return bytes.Contains(text, []byte(s)) })
+}
+
 // Samples that templates are tried on.
 var (
-	leastLetter = Letter{Source: "192.0.2.7", Arrival: "Mon, 23 Nov 2026 12:00:00 +0000", MTA: "mx.isp.example",
-		From: "abuse@isp.example", Reference: "complaint 17", Withdraws: "complaint 12", Count: 1}
+	leastLetter = Letter{Source: "192.0.2.7", Arrival: "Mon, 23 Nov 2026 12:00:00 +0000", When: "23.11.2026 um 12:00:00 UTC", MTA: "mx.isp.example",
+		From: "abuse@isp.example", ID: "4711017", Withdraws: "4711012", Count: 1}
 	fullLetter = Letter{
 		Source: "2001:db8::7", Port: "40123", HELO: "pc.example", RDNS: "host7.net.example",
-		Arrival: "Mon, 23 Nov 2026 12:00:00 +0000", MTA: "mx.isp.example", QueueID: "4Xyz12",
+		Arrival: "Mon, 23 Nov 2026 12:00:00 +0000", When: "23.11.2026 um 12:00:00 UTC", MTA: "mx.isp.example", Seen: true, QueueID: "4Xyz12",
 		MailFrom: "offers@sender.example", Subject: "Offers", Cause: "user",
 		To:      []LetterTo{{"abuse@net.example", "RDAP", "abuse"}, {Address: "security@net.example"}},
 		Network: "2001:db8::/32", NetworkName: "NET-EXAMPLE", Kept: 1 << 20, BodyCut: true, Altered: true, Redacted: true,
-		Customer: "198.51.100.9, account 4711", Relay: "192.0.2.25", Domain: "shop.example", Proof: "dkim passes for shop.example", OnlyDomain: true,
-		From: "Mail Abuse <abuse@isp.example>", Reference: "complaint 17", Withdraws: "complaint 12",
-		Incidents: []LetterIncident{{"Mon, 23 Nov 2026 12:00:00 +0000", "2001:db8::7", "4Xyz12"}, {Arrival: "Mon, 23 Nov 2026 12:00:01 +0000"}},
-		Resolved:  "abuse+17-resolved-x@isp.example", NotOurs: "abuse+17-notours-x@isp.example", Stop: "abuse+17-stop-x@isp.example",
+		Customer: "198.51.100.9", Account: "4711", Relay: "192.0.2.25", Domain: "shop.example", NamedBy: "dkim", OnlyDomain: true,
+		From: "Mail Abuse <abuse@isp.example>", ID: "4711017", Withdraws: "4711012",
+		Incidents: []LetterIncident{{"Mon, 23 Nov 2026 12:00:00 +0000", "23.11.2026 um 12:00:00 UTC", "2001:db8::7", "4Xyz12"},
+			{Arrival: "Mon, 23 Nov 2026 12:00:01 +0000", When: "23.11.2026 um 12:00:01 UTC"}},
+		Resolved: "abuse+17-resolved-x@isp.example", NotOurs: "abuse+17-notours-x@isp.example", Stop: "abuse+17-stop-x@isp.example",
 		Count: 3, More: 1, Signature: "ISP Example, Mail Abuse",
 	}
 )

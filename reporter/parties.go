@@ -1,7 +1,6 @@
 package reporter
 
 import (
-	"fmt"
 	"net/netip"
 
 	"spamreport-milter/auth"
@@ -79,19 +78,14 @@ func relayed(c *trace.Chain) bool {
 	return c.Origin.Grade == trace.GradeAttested && c.Origin.Hop > c.Border.Hop && c.Origin.Hop < len(c.Hops)
 }
 
-// customer says in words from whom the relay had the message; empty where the
-// source is no relay or does not say.
-func customer(c *trace.Chain) string {
-	o := c.Origin
-	switch {
-	case !relayed(c):
-		return ""
-	case o.IP.IsValid() && o.Account != "":
-		return fmt.Sprintf("%s, account %s", o.IP.Unmap(), o.Account)
-	case o.IP.IsValid():
-		return o.IP.Unmap().String()
-	case o.Account != "":
-		return "account " + o.Account
+// customer is from whom the relay had the message, an address and an account; empty
+// where the source is no relay or does not say.
+func customer(c *trace.Chain) (addr, account string) {
+	if !relayed(c) {
+		return "", ""
 	}
-	return ""
+	if c.Origin.IP.IsValid() {
+		addr = c.Origin.IP.Unmap().String()
+	}
+	return addr, c.Origin.Account
 }

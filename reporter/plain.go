@@ -26,7 +26,7 @@ func writePlain(w io.Writer, d *draft) error {
 	if err != nil {
 		return err
 	}
-	return writeText(w, d.envelope(), text)
+	return d.writeText(w, text)
 }
 
 // Paste writes what a person puts into the page of a desk that takes no mail: the

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"spamreport-milter/auth"
 	"spamreport-milter/contact"
 	"spamreport-milter/queue"
 )
@@ -15,25 +17,31 @@ import (
 // leaves no line break and nothing unseen in it.
 type Letter struct {
 	Source, Port, HELO, RDNS string
-	Arrival, MTA, QueueID    string
+	Arrival                  string // as in mail (RFC 5322 §3.3)
+	When                     string // the same as people of the language write it
+	MTA, QueueID             string
 	MailFrom, Subject        string
 	Cause                    string // "filter", "user", "trap" or "hand": who called it abuse
+	Seen                     bool   // a person decides about what filters found
 	To                       []LetterTo
 	Network, NetworkName     string
-	// Customer is from whom the source, a relay, says it had the message: an address, an
-	// account or both. Relay is that relay's address, where the customer's own network
-	// is written to.
-	Customer, Relay string
+	// Customer and Account are from whom the source, a relay, says it had the message:
+	// an address, an account or both. Relay is that relay's address, where the
+	// customer's own network is written to.
+	Customer, Account, Relay string
 	// Domain is what the addressees answer for besides the source's network, or in its
-	// place where OnlyDomain is set; Proof says what names it.
-	Domain, Proof      string
+	// place where OnlyDomain is set. NamedBy is what names it: "dkim", "spf" or
+	// "server" (a server of ours) that prove it, "feedback" for its CFBL-Address
+	// field, "site" for a link, or empty.
+	Domain, NamedBy    string
 	OnlyDomain         bool
 	Kept               int // octets of the body
 	BodyCut, HeaderCut bool
 	Altered            bool // SMTP could not carry it as it was
 	Redacted           bool // tokens stand for its recipients
-	From, Reference    string
-	Withdraws          string // the complaint that this one takes back
+	From               string
+	ID                 string // the complaint's number
+	Withdraws          string // that of the complaint which this one takes back
 	// Resolved, NotOurs and Stop are addresses that a mail without words goes to;
 	// empty where answers are not taken.
 	Resolved, NotOurs, Stop string
@@ -49,20 +57,31 @@ type Letter struct {
 type LetterTo struct{ Address, Source, Role string }
 
 // LetterIncident is one message of several.
-type LetterIncident struct{ Arrival, Source, QueueID string }
+type LetterIncident struct{ Arrival, When, Source, QueueID string }
 
 // maxListed is how many incidents a letter lists.
 const maxListed = 100
 
-func letterOf(d *draft) Letter {
+// layouts are how people write a moment, in UTC, by the language of the letter; others
+// as in mail.
+var layouts = map[string]string{"de": "02.01.2006 um 15:04:05 UTC"}
+
+func when(language string, t time.Time) string {
+	if layout := layouts[language]; layout != "" {
+		return t.UTC().Format(layout)
+	}
+	return date(t)
+}
+
+func letterOf(d *draft, language string) Letter {
 	in := d.sample()
 	m := &in.Report.Message
 	l := Letter{
-		Source:  d.Source.String(),
-		Arrival: date(arrival(in)), MTA: reportingMTA(in, d.sender),
+		Source: d.Source.String(), Language: language,
+		Arrival: date(arrival(in)), When: when(language, arrival(in)), MTA: reportingMTA(in, d.sender),
 		MailFrom: d.mailFrom, Subject: d.Subject, Cause: string(in.Report.Cause),
 		Kept: len(m.Body), BodyCut: m.Truncated(), HeaderCut: m.HeaderCut,
-		From: d.sender.From, Reference: reference(d.ID), Count: len(d.Incidents),
+		From: d.sender.From, ID: fmt.Sprint(d.ID), Count: len(d.Incidents),
 	}
 	if m.Session != nil {
 		l.QueueID = m.Session.QueueID
@@ -99,7 +118,7 @@ func (l *Letter) addressed(c *queue.Complaint) {
 func (l *Letter) parties(d *draft) {
 	in, names := d.sample(), partiesOf(d.Complaint)
 	if slices.Contains(names, sourceNetwork) {
-		l.Customer = customer(&in.Chain)
+		l.Customer, l.Account = customer(&in.Chain)
 	}
 	if source := in.Chain.Source(); slices.Contains(names, relayCustomer) && source != nil && source.IP.Unmap() != d.Source {
 		l.Relay = source.IP.Unmap().String()
@@ -108,9 +127,27 @@ func (l *Letter) parties(d *draft) {
 	var proof Proof
 	_ = json.Unmarshal(in.Proof, &proof) // most have none
 	for _, p := range proof.Parties {
-		if p.Domain != "" && slices.Contains(names, p.Name) && (l.Domain == "" || l.Domain == p.Domain) && strings.HasPrefix(p.Outcome, "to ") && l.Proof == "" {
-			l.Domain, l.Proof = p.Domain, p.Why
+		if p.Domain != "" && slices.Contains(names, p.Name) && (l.Domain == "" || l.Domain == p.Domain) && strings.HasPrefix(p.Outcome, "to ") && l.NamedBy == "" {
+			l.Domain, l.NamedBy = p.Domain, namedBy(&p.Party, &proof.Verdict)
 		}
+	}
+}
+
+// namedBy is what names a domain, in the word for it in letters.
+func namedBy(p *Party, v *auth.Verdict) string {
+	switch p.Name {
+	case feedbackAddress:
+		return "feedback"
+	case advertisedSite:
+		return "site"
+	}
+	switch proof := v.Proof(); {
+	case proof == nil:
+		return ""
+	case proof.Method == auth.Stated:
+		return "server"
+	default:
+		return proof.Method
 	}
 }
 
@@ -120,7 +157,7 @@ func (l *Letter) list(incidents []queue.Incident) {
 	}
 	for i := range incidents[:min(len(incidents), maxListed)] {
 		in := &incidents[i]
-		one := LetterIncident{Arrival: date(arrival(in))}
+		one := LetterIncident{Arrival: date(arrival(in)), When: when(l.Language, arrival(in))}
 		if hop := in.Chain.Source(); hop != nil && hop.IP.IsValid() {
 			one.Source = hop.IP.Unmap().String()
 		}

@@ -1,7 +1,6 @@
 package reporter
 
 import (
-	"fmt"
 	"io"
 
 	"spamreport-milter/queue"
@@ -20,7 +19,5 @@ func writeWithdrawal(w io.Writer, d *draft) error {
 	if err != nil {
 		return err
 	}
-	h := d.envelope()
-	h.Set("Subject", fmt.Sprintf("Taken back: abuse report about %s [%s]", d.Source, d.letter.Withdraws))
-	return writeText(w, h, text)
+	return d.writeText(w, text)
 }

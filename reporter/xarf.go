@@ -92,7 +92,7 @@ func xarfOf(d *draft) xarf {
 		Category: "messaging", Type: "spam", Protocol: "smtp",
 		EvidenceSource: evidenceSource(d.sample().Report.Cause),
 		MailFrom:       d.mailFrom, Subject: clip(d.letter.Subject, 500),
-		Description: "Unsolicited bulk mail, " + reference(d.ID),
+		Description: fmt.Sprintf("Unsolicited bulk mail, complaint %d", d.ID),
 	}
 	if n := len(d.Incidents); n > 1 {
 		x.Recipients = n

@@ -25,6 +25,7 @@ func (f *faults) composer(s reporterSettings, host string) reporter.Composer {
 	w := reporter.Composer{
 		Sender:  queue.Sender{From: s.From, Host: host, Agent: "spamreport-milter/" + version()},
 		Letters: letters, Format: s.Format, Language: s.Language, Signature: s.Signature,
+		Unseen: s.Approve == string(reporter.ApproveAll),
 	}
 	if s.Evidence != "redacted" && s.Evidence != "full" {
 		f.add("reporter.evidence: %q is neither redacted nor full", s.Evidence)

@@ -113,7 +113,7 @@ type reporterSettings struct {
 	Signature     string `toml:"signature" means:"what stands below every letter" absent:"nothing"`
 	Evidence      string `toml:"evidence" means:"how the reported message is shown: redacted (tokens stand for its recipients), or full to the operator of the source's network and redacted to all others"`
 	KeyFile       string `toml:"key_file" means:"file with a secret of 32 octets or more, which tokens are made with; hosts that share a queue share it" absent:"key in state_dir, made at the first start"`
-	Templates     string `toml:"templates" means:"directory of letters of your own, LANGUAGE/text.tmpl, letter.tmpl and withdrawal.tmpl, in place of those built in" absent:"those built in"`
+	Templates     string `toml:"templates" means:"directory of letters of your own, LANGUAGE/text.tmpl, letter.tmpl, withdrawal.tmpl and subject.tmpl, in place of those built in" absent:"those built in"`
 
 	Parties []string `toml:"parties" means:"who gets a complaint: network (the source's, always), customer (the network behind a known relay), domain (the sender's, where DKIM or SPF proves it), feedback (the mailbox in its signed CFBL-Address field), sites (domains that the message links to); all but the network's wait for a person"`
 
