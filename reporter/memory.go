@@ -19,8 +19,8 @@ type memory struct {
 	each    func(Step)
 	now     time.Time
 	last    int64
-	kept    map[int64]*kept // complaints that have not gone out
-	first   map[int64]int64 // their numbers by the report that they were filed for
+	kept    map[int64]*kept  // complaints that have not gone out
+	first   map[reason]int64 // their numbers by what they were filed for
 	keys    map[string][]*kept
 	waiting waiting
 	out     []departed // in the order of time
@@ -33,6 +33,12 @@ type kept struct {
 	gathers bool
 }
 
+// reason is what a complaint was filed for: a report, to a FurtherParty or the network.
+type reason struct {
+	report int64
+	party  string
+}
+
 // departed is a complaint that was let out.
 type departed struct {
 	at     time.Time
@@ -41,7 +47,7 @@ type departed struct {
 }
 
 func newMemory(each func(Step)) *memory {
-	return &memory{each: each, kept: map[int64]*kept{}, first: map[int64]int64{}, keys: map[string][]*kept{}}
+	return &memory{each: each, kept: map[int64]*kept{}, first: map[reason]int64{}, keys: map[string][]*kept{}}
 }
 
 // advance moves the clock, never back.
@@ -115,16 +121,24 @@ func (m *memory) Candidates(_ context.Context, key string) (all []queue.Candidat
 	return all, nil
 }
 
-// Beside is nobody: a replay knows no further parties.
+// Beside is nobody: stored answers are final, so a desk that had none is not found later.
 func (m *memory) Beside(context.Context, int64) (map[string]int64, error) { return nil, nil }
 
-// File keeps a complaint, or notes that it went out.
-func (m *memory) File(_ context.Context, claim *queue.ReportClaim, c queue.Complaint, _ ...queue.Complaint) (int64, error) {
+// File keeps a complaint, or notes that it went out, and those beside it.
+func (m *memory) File(_ context.Context, claim *queue.ReportClaim, c queue.Complaint, beside ...queue.Complaint) (int64, error) {
+	id := m.file(claim, c)
+	for _, other := range beside {
+		m.file(claim, other)
+	}
+	return id, nil
+}
+
+func (m *memory) file(claim *queue.ReportClaim, c queue.Complaint) int64 {
 	m.last++
 	c.ID, c.Created, c.Updated = m.last, m.now, m.now
 	c.Incidents = []queue.Incident{light(c.Incidents[0])}
 	k := &kept{Complaint: c, gathers: c.Gathering.Key != ""}
-	m.kept[k.ID], m.first[claim.Report.ID] = k, k.ID
+	m.kept[k.ID], m.first[reason{claim.Report.ID, FurtherParty(&c)}] = k, k.ID
 	if k.gathers {
 		m.keys[c.Gathering.Key] = append(m.keys[c.Gathering.Key], k)
 	}
@@ -133,7 +147,7 @@ func (m *memory) File(_ context.Context, claim *queue.ReportClaim, c queue.Compl
 	if c.State == queue.Ready {
 		m.goes(k)
 	}
-	return k.ID, nil
+	return k.ID
 }
 
 // light is an incident without the octets of its mail: what decisions depend on.
@@ -187,8 +201,8 @@ func (m *memory) SetContact(_ context.Context, claim *queue.LookupClaim, f queue
 }
 
 // decide does what a person did.
-func (m *memory) decide(action string, report int64) {
-	k := m.kept[m.first[report]]
+func (m *memory) decide(action string, about reason) {
+	k := m.kept[m.first[about]]
 	if k == nil || k.State != queue.Held && k.State != queue.Form {
 		return
 	}
@@ -236,7 +250,7 @@ func (m *memory) closes(k *kept) {
 }
 
 func (m *memory) tell(action string, report int64, k *kept, reason string) {
-	m.each(Step{At: m.now, Action: action, Report: report, Complaint: k.Complaint, First: k.Incidents[0].ReportID, Reason: reason})
+	m.each(Step{At: m.now, Action: action, Report: report, Complaint: k.Complaint, First: k.Incidents[0].ReportID, Beside: FurtherParty(&k.Complaint), Reason: reason})
 }
 
 // LetOut is when complaints went out.

@@ -2,8 +2,10 @@ package reporter
 
 import (
 	"net/netip"
+	"strings"
 
 	"spamreport-milter/auth"
+	"spamreport-milter/queue"
 	"spamreport-milter/trace"
 )
 
@@ -72,6 +74,19 @@ func senders(c *trace.Chain) []Party {
 	}
 	return all
 }
+
+// FurtherParty names the party of a complaint that was made beside that to the source's
+// network, with its domain if it has one; it is empty for any other complaint.
+func FurtherParty(c *queue.Complaint) string {
+	name := partiesOf(c)[0]
+	if name == sourceNetwork {
+		return ""
+	}
+	return strings.TrimSpace(name + " " + c.Domain)
+}
+
+// IsFeedback reports whether a complaint goes to the mailbox of a CFBL-Address field.
+func IsFeedback(c *queue.Complaint) bool { return partiesOf(c)[0] == feedbackAddress }
 
 // relayed reports whether a relay that is believed names somebody behind it.
 func relayed(c *trace.Chain) bool {

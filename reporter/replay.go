@@ -16,7 +16,8 @@ type Step struct {
 	Report int64  // 0 where no report was decided about
 	// Complaint is as it stands now; zero for a closed report. Its ID is the replay's.
 	Complaint queue.Complaint
-	First     int64 // report that the complaint was filed for
+	First     int64  // report that the complaint was filed for
+	Beside    string // FurtherParty of the complaint
 	Reason    string
 }
 
@@ -27,10 +28,10 @@ type Replay struct {
 	memory   *memory
 }
 
-// NewReplay makes a Replay that tells of each step.
+// NewReplay makes a Replay that tells of each step. Contacts, c.Domains and
+// c.Authentication answer from what is stored.
 func NewReplay(c Config, contacts Contacts, each func(Step)) *Replay {
 	m := newMemory(each)
-	c.Parties = nil // those besides the source's network ask DNS, and never go out by themselves
 	r := New(c, m, contacts)
 	r.now = func() time.Time { return m.now }
 	return &Replay{r, m}
@@ -63,13 +64,13 @@ func (p *Replay) Until(ctx context.Context, at time.Time) error {
 }
 
 // Decide does what a person did at a time about the complaint that was filed for a
-// report: a queue.Decision's action, or ActionEdited. Where the replay has none, or it
-// stands otherwise, nothing happens.
-func (p *Replay) Decide(ctx context.Context, at time.Time, action string, report int64) error {
+// report, to a FurtherParty or the network: a queue.Decision's action, or ActionEdited.
+// Where the replay has none, or it stands otherwise, nothing happens.
+func (p *Replay) Decide(ctx context.Context, at time.Time, action string, report int64, party string) error {
 	if err := p.Until(ctx, at); err != nil {
 		return err
 	}
-	p.memory.decide(action, report)
+	p.memory.decide(action, reason{report, party})
 	return nil
 }
 

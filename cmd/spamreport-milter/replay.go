@@ -42,9 +42,12 @@ func (c *ReplayCmd) Run(e *Env) error {
 		return usage("--since: say from when on")
 	}
 	return withQueue(e, func(store *queue.Store) error {
-		r := newRerun(e, store, since)
+		r, err := newRerun(e, store, since)
+		if err != nil {
+			return err
+		}
 		p := newProgress(e.Stderr)
-		err := r.run(e.Context, now, p)
+		err = r.run(e.Context, now, p)
 		p.end()
 		if err != nil {
 			return err
@@ -67,11 +70,18 @@ type rerun struct {
 	answers map[netip.Addr]contact.Answer // by the source that they were given for
 	known   []contact.Answer              // of all networks, newest last
 	read    map[int64]bool                // complaints whose answer is known
-	first   map[int64]int64               // report that a real complaint was filed for
+	first   map[int64]filedFor            // by real complaint
 	out     map[int64]bool                // such reports whose real complaint went out by itself, later
+	stored  *storedParties                // of the report that is decided about
 
 	would replayed
 	said  outcome // what the replay decided last
+}
+
+// filedFor is the report that a real complaint was filed for, and the further party.
+type filedFor struct {
+	report int64
+	party  string
 }
 
 // outcome is how a report ended.
@@ -80,17 +90,23 @@ type outcome struct {
 	State  queue.State `json:"state,omitempty"`
 	To     []string    `json:"to,omitempty"`
 	First  int64       `json:"first_report,omitempty"` // of the complaint that it is in
+	Beside []string    `json:"beside,omitempty"`       // parties that got complaints of their own, with the state
 	Reason string      `json:"reason,omitempty"`
 }
 
-func newRerun(e *Env, store *queue.Store, since time.Time) *rerun {
+func newRerun(e *Env, store *queue.Store, since time.Time) (*rerun, error) {
+	finder, err := contact.New(contact.Config{Freemail: e.Config.Contact.Freemail})
+	if err != nil {
+		return nil, err
+	}
 	r := &rerun{store: store, since: since, answers: map[netip.Addr]contact.Answer{}, read: map[int64]bool{},
-		first: map[int64]int64{}, out: map[int64]bool{}, would: newReplayed(since)}
+		first: map[int64]filedFor{}, out: map[int64]bool{}, stored: &storedParties{finder: finder}, would: newReplayed(since)}
 	rc := e.Config.Reporter
 	rc.Trace.Networks = append(ownAddresses(), rc.Trace.Networks...)
+	rc.Domains, rc.Authentication = r.stored, r.stored
 	r.warm = day + rc.Policy.Interval + rc.Policy.MaxAge
 	r.replay = reporter.NewReplay(rc, r, r.step)
-	return r
+	return r, nil
 }
 
 // LookupWithout is Lookup: nothing comes back in a replay.
@@ -124,13 +140,12 @@ func (r *rerun) learn(ctx context.Context, complaint int64, report *queue.Report
 	if err != nil || text == nil {
 		return err
 	}
-	var answer contact.Answer
-	if err := json.Unmarshal(text, &answer); err != nil {
+	answer, err := storedAnswer(text)
+	if err != nil {
 		return err
 	}
-	answer.Retry = time.Time{} // it is all that we will ever have
-	for i := range answer.Evidence {
-		answer.Evidence[i].Raw = nil
+	if n := answer.Network; answer.Domain != "" || n.First.IsValid() && !n.Contains(source) {
+		return nil // about a further party, whose network's complaint is purged
 	}
 	r.answers[source] = answer
 	if !r.read[complaint] && answer.Network.First.IsValid() {
@@ -138,6 +153,18 @@ func (r *rerun) learn(ctx context.Context, complaint int64, report *queue.Report
 	}
 	r.read[complaint] = true
 	return nil
+}
+
+// storedAnswer reads an answer for decisions, without its octets.
+func storedAnswer(text []byte) (answer contact.Answer, err error) {
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return answer, err
+	}
+	answer.Retry = time.Time{} // it is all that we will ever have
+	for i := range answer.Evidence {
+		answer.Evidence[i].Raw = nil
+	}
+	return answer, nil
 }
 
 const replayPage = 1000
@@ -162,36 +189,52 @@ func (r *rerun) run(ctx context.Context, now time.Time, p *progress) error {
 		if err != nil || len(events) == 0 {
 			return err
 		}
-		for i := range events {
-			if err := r.event(ctx, &events[i]); err != nil {
+		for more := len(events) == replayPage; len(events) > 0; {
+			n := together(events)
+			if more && n == len(events) && n < replayPage {
+				break // it may go on in the next page
+			}
+			if err := r.event(ctx, &events[0], events[1:n]); err != nil {
 				return err
 			}
-			at = events[i].ID
+			at, events = events[n-1].ID, events[n:]
 			p.show("replay", at-begin, last[0].ID-begin)
 		}
 	}
 	return r.replay.Until(ctx, now)
 }
 
-// event does again what an event of the trail tells of.
-func (r *rerun) event(ctx context.Context, ev *queue.Event) error {
+// together is how many events at the beginning are of one decision: the complaint to the
+// network of a report's source, and those filed beside it.
+func together(events []queue.Event) int {
+	n := 1
+	for first := events[0]; first.Action == queue.ActionFiled && first.ReportID != 0 && n < len(events) &&
+		events[n].Action == queue.ActionFiled && events[n].ReportID == first.ReportID; {
+		n++
+	}
+	return n
+}
+
+// event does again what an event of the trail tells of, with those of complaints that
+// were filed beside its own.
+func (r *rerun) event(ctx context.Context, ev *queue.Event, others []queue.Event) error {
 	switch ev.Action {
 	case queue.ActionFiled:
 		if ev.ReportID == 0 {
 			return r.withdrawn(ctx, ev)
 		}
-		r.first[ev.ComplaintID] = ev.ReportID
-		return r.report(ctx, ev)
+		r.first[ev.ComplaintID] = filedFor{ev.ReportID, ""}
+		return r.report(ctx, ev, others)
 	case queue.ActionJoined, queue.ActionClosed:
 		if ev.ReportID != 0 {
-			return r.report(ctx, ev)
+			return r.report(ctx, ev, nil)
 		}
 	case queue.ActionApproved, queue.ActionDropped, queue.ActionEdited, queue.ActionHeld, queue.ActionDone:
-		if first := r.first[ev.ComplaintID]; first != 0 {
-			return r.replay.Decide(ctx, ev.Time, ev.Action, first)
+		if first := r.first[ev.ComplaintID]; first.report != 0 {
+			return r.replay.Decide(ctx, ev.Time, ev.Action, first.report, first.party)
 		}
 	case queue.ActionReleased:
-		r.out[r.first[ev.ComplaintID]] = true
+		r.out[r.first[ev.ComplaintID].report] = true
 	}
 	return nil
 }
@@ -209,7 +252,7 @@ func (r *rerun) withdrawn(ctx context.Context, ev *queue.Event) error {
 }
 
 // report decides about a report again.
-func (r *rerun) report(ctx context.Context, ev *queue.Event) error {
+func (r *rerun) report(ctx context.Context, ev *queue.Event, others []queue.Event) error {
 	report, err := r.store.Report(ctx, ev.ReportID)
 	if errors.Is(err, queue.ErrNotFound) || err == nil && report.Purged {
 		r.would.gone(ev)
@@ -223,16 +266,20 @@ func (r *rerun) report(ctx context.Context, ev *queue.Event) error {
 			return err
 		}
 	}
+	beside, err := r.beside(ctx, others)
+	if err != nil {
+		return err
+	}
 	r.said = outcome{}
 	if err := r.replay.Report(ctx, ev.Time, report); err != nil {
 		return err
 	}
-	was := outcome{Action: ev.Action, Reason: ev.Reason}
+	was := outcome{Action: ev.Action, Reason: ev.Reason, Beside: beside}
 	switch ev.Action {
 	case queue.ActionFiled:
 		was.State, was.First = ev.To, ev.ReportID
 	case queue.ActionJoined:
-		was.First = r.first[ev.ComplaintID]
+		was.First = r.first[ev.ComplaintID].report
 	}
 	r.would.compare(ev, was, r.said)
 	return nil
@@ -240,7 +287,11 @@ func (r *rerun) report(ctx context.Context, ev *queue.Event) error {
 
 // step notes what the replay did.
 func (r *rerun) step(s reporter.Step) {
-	if s.Report != 0 {
+	switch {
+	case s.Report == 0:
+	case s.Beside != "":
+		r.said.Beside = append(r.said.Beside, besideAs(s.Beside, s.Complaint.State))
+	default:
 		r.said = outcome{Action: s.Action, State: s.Complaint.State, To: s.Complaint.To, First: s.First, Reason: s.Reason}
 		if s.Action == queue.ActionJoined {
 			r.said.State, r.said.To = "", nil

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"spamreport-milter/auth"
 	"spamreport-milter/contact"
 	"spamreport-milter/internal/testnet"
 	"spamreport-milter/queue"
@@ -60,14 +61,17 @@ func TestReplayEqualsLive(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e, store, took := live(t, policy)
+			e, store, took := live(t, policy, nil)
 			for policy.Interval > 0 && took > policy.Interval*3/4 { // what falls on the border may fall on either side
 				policy.Interval = 2 * took
-				e, store, took = live(t, policy)
+				e, store, took = live(t, policy, nil)
 			}
 			rerun := func(p reporter.Policy) *replayed {
 				e.Config.Reporter.Policy = p
-				r := newRerun(e, store, time.Now().Add(-time.Hour))
+				r, err := newRerun(e, store, time.Now().Add(-time.Hour))
+				if err != nil {
+					t.Fatal(err)
+				}
 				if err := r.run(t.Context(), time.Now(), newProgress(io.Discard)); err != nil {
 					t.Fatal(err)
 				}
@@ -107,7 +111,7 @@ func TestReplayEqualsLive(t *testing.T) {
 
 // live has a reporter decide about 80 reports, and a person about some complaints, and
 // says how long it took before it waited for what goes out later.
-func live(t *testing.T, policy reporter.Policy) (e *Env, store *queue.Store, took time.Duration) {
+func live(t *testing.T, policy reporter.Policy, change func(*reporter.Config)) (e *Env, store *queue.Store, took time.Duration) {
 	log := slog.New(slog.DiscardHandler)
 	store, err := queue.Open(t.Context(), filepath.Join(t.TempDir(), "queue.db"), queue.Options{Daemon: true, Host: "mx.isp.test", Log: log})
 	if err != nil {
@@ -120,6 +124,9 @@ func live(t *testing.T, policy reporter.Policy) (e *Env, store *queue.Store, too
 	us := queue.Sender{From: "abuse@isp.test", Host: "mx.isp.test", Agent: "test"}
 	rc := reporter.Config{Composer: reporter.Composer{Sender: us, Evidence: reporter.Evidence{Key: []byte("key")}}, Policy: policy,
 		Relay: reporter.Relay{Addr: relay.Addr, TLS: "none", Timeout: 2 * time.Second}, Poll: 10 * time.Millisecond}
+	if change != nil {
+		change(&rc)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -190,5 +197,103 @@ func quiet(t *testing.T, store *queue.Store) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d reports wait, %v", n, counts)
 		}
+	}
+}
+
+// registrars answer about domains, and prove that of a sender.
+type registrars struct{ desks }
+
+func (registrars) LookupDomain(_ context.Context, name string) (contact.Answer, error) {
+	a := contact.Answer{Domain: name, Reason: "abuse mailbox of " + name}
+	switch name {
+	case "paper-example.com":
+		a.Contacts = []contact.Contact{{Form: "https://paper.test/"}}
+	case "shop-example.com", "pills-example.com":
+		a.Contacts = []contact.Contact{{Address: "abuse@" + name, Confidence: contact.High}}
+	}
+	return a, nil
+}
+
+func (registrars) Feedback(context.Context, []byte) (contact.Answer, error) {
+	return contact.Answer{Contacts: []contact.Contact{{Address: "fbl@shop-example.com", Report: "xarf"}}}, nil
+}
+
+func (registrars) Freemail(string) bool { return false }
+
+func (registrars) Check(_ context.Context, m *trace.Message, _ *trace.Chain) (auth.Verdict, error) {
+	if m.MailFrom != "a@shop-example.com" {
+		return auth.Verdict{Reason: "fails"}, nil
+	}
+	return auth.Verdict{Author: "shop-example.com", Domain: "shop-example.com", Reason: "dkim passes"}, nil
+}
+
+// TestReplayOfFurtherParties: complaints beside that to the network are decided about
+// from what is stored with them, and so is what a person said of one. With fewer parties
+// there are fewer; those that nobody thought of then are not found now.
+func TestReplayOfFurtherParties(t *testing.T) {
+	policy := reporter.Policy{Approve: reporter.ApproveAll}
+	e, store, _ := live(t, policy, func(c *reporter.Config) {
+		c.Parties = []string{"network", "customer", "domain", "feedback", "sites"}
+		c.Domains, c.Authentication = registrars{}, registrars{}
+		c.Trace.Relays = []trace.Relay{{Name: "Relay", Pattern: ".relay.test"}}
+	})
+	submit := func(from, header, body string, change func(*trace.Session)) {
+		m := trace.Message{MailFrom: from, RcptTo: []string{"anna@isp.test"}, Header: []byte(header + "Subject: x\r\n"), Body: []byte(body),
+			Session: &trace.Session{Client: netip.MustParseAddrPort("45.70.0.7:4000"), Host: "mx.isp.test", Time: time.Now()}}
+		if change != nil {
+			change(m.Session)
+		}
+		if _, err := store.Submit(t.Context(), queue.Report{Cause: queue.CauseUser, Reporter: "anna@isp.test", Message: m}); err != nil {
+			t.Fatal(err)
+		}
+		quiet(t, store)
+	}
+	submit("a@shop-example.com", "CFBL-Address: fbl@shop-example.com\r\n", "https://pills-example.com/ https://paper-example.com/ https://nobody-example.com/", nil)
+	submit("a@forged-example.com", "", "now", nil)
+	submit("a@evil.test", "Received: from [46.5.6.7] (helo=pc)\r\n\tby out.relay.test with ESMTPA id 1abc\r\n\tfor <anna@isp.test>; "+time.Now().Format(time.RFC1123Z)+"\r\n", "now",
+		func(s *trace.Session) { s.PTR, s.PTRVerified, s.HELO = "out.relay.test", true, "out.relay.test" })
+	held, err := store.List(t.Context(), queue.Filter{Contact: "abuse@shop-example.com"})
+	if err != nil || len(held) != 1 {
+		t.Fatal(held, err)
+	}
+	if _, err := store.Decide(t.Context(), queue.Decision{Action: queue.ActionDropped, Actor: "user:anna"}, held[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	tasks, err := store.List(t.Context(), queue.Filter{States: []queue.State{queue.Form}})
+	if err != nil || len(tasks) != 1 {
+		t.Fatal(tasks, err)
+	}
+	if _, err := store.Decide(t.Context(), queue.Decision{Action: queue.ActionDone, Actor: "user:anna"}, tasks[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	rerun := func(parties ...string) (*replayed, []string) {
+		e.Config.Reporter.Parties = parties
+		r, err := newRerun(e, store, time.Now().Add(-time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.run(t.Context(), time.Now(), newProgress(io.Discard)); err != nil {
+			t.Fatal(err)
+		}
+		s := r.summary()
+		var beside []string
+		for _, c := range s.Complaints {
+			if c.Beside != "" {
+				beside = append(beside, fmt.Sprintf("%s: %s %s", c.Beside, c.State, strings.Join(c.To, " ")))
+			}
+		}
+		return s, beside
+	}
+	s, beside := rerun("network", "customer", "domain", "feedback", "sites")
+	for _, d := range s.Differences {
+		t.Errorf("report %d was %+v and would be %+v", d.Report, d.Was, d.Would)
+	}
+	want := []string{"sender domain shop-example.com: dropped abuse@shop-example.com", "feedback address shop-example.com: held fbl@shop-example.com",
+		"advertised site pills-example.com: held abuse@pills-example.com", "advertised site paper-example.com: sent ", "relay's customer: held abuse@net3.test"}
+	if !slices.Equal(beside, want) || s.Reports != 83 {
+		t.Errorf("%d reports, beside %q, want %q", s.Reports, beside, want)
+	}
+	if s, beside := rerun("network", "domain"); !slices.Equal(beside, want[:1]) || len(s.Differences) != 2 {
+		t.Errorf("with fewer: %q, %+v", beside, s.Differences)
 	}
 }

@@ -37,6 +37,7 @@ type replayedComplaint struct {
 	Waited      bool        `json:"waited,omitempty"`    // for its time
 	To          []string    `json:"to"`
 	Source      string      `json:"source"`
+	Beside      string      `json:"beside,omitempty"` // the party, of a complaint beside that to the source's network
 	Subject     string      `json:"subject"`
 	Hold        string      `json:"hold,omitempty"`
 }
@@ -79,7 +80,7 @@ func (r *replayed) step(s reporter.Step) {
 	}
 	c := r.byID[s.Complaint.ID]
 	if c == nil {
-		c = &replayedComplaint{FirstReport: s.First, Filed: s.At, Source: s.Complaint.Source.String(), Subject: s.Complaint.Subject}
+		c = &replayedComplaint{FirstReport: s.First, Filed: s.At, Source: s.Complaint.Source.String(), Beside: s.Beside, Subject: s.Complaint.Subject}
 		r.byID[s.Complaint.ID] = c
 	}
 	if s.Report != 0 {
@@ -99,7 +100,9 @@ func (r *replayed) compare(ev *queue.Event, was, would outcome) {
 	}
 	r.Reports++
 	same := was.Action == would.Action && was.State == would.State && (was.First == would.First || was.Action == queue.ActionJoined && was.First == 0)
-	if !same || was.Action == queue.ActionClosed && was.Reason != would.Reason {
+	slices.Sort(was.Beside)
+	slices.Sort(would.Beside)
+	if same = same && slices.Equal(was.Beside, would.Beside); !same || was.Action == queue.ActionClosed && was.Reason != would.Reason {
 		r.Differences = append(r.Differences, difference{ev.ReportID, was, would})
 	}
 }
@@ -114,7 +117,7 @@ func (r *replayed) released(out map[int64]bool) {
 			continue
 		}
 		r.Complaints = append(r.Complaints, c)
-		if was := out[c.FirstReport]; was != c.Waited {
+		if was := out[c.FirstReport]; was != c.Waited && c.Beside == "" {
 			d := difference{Report: c.FirstReport, Was: outcome{Action: queue.ActionFiled, State: queue.Held},
 				Would: outcome{Action: queue.ActionReleased, State: queue.Ready, To: c.To}}
 			if was {
@@ -153,7 +156,7 @@ func (r *replayed) write(w io.Writer) error {
 		fmt.Fprintln(t, "\nFILED\tWOULD BE\tREPORTS\tSOURCE\tTO\tSUBJECT")
 	}
 	for _, c := range r.Complaints {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\n", stamp(c.Filed), c.end(), c.Reports, c.Source, visible(strings.Join(c.To, ", ")), visible(c.Subject))
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\n", stamp(c.Filed), c.end(), c.Reports, visible(strings.TrimSpace(c.Source+" "+c.Beside)), visible(strings.Join(c.To, ", ")), visible(c.Subject))
 	}
 	if len(r.Contacts) > 0 {
 		fmt.Fprintln(t, "\nCONTACT\tOUT\tHELD\tREPORTS")
@@ -198,6 +201,9 @@ func (o outcome) String() string {
 	}
 	if o.Action == queue.ActionJoined {
 		s += fmt.Sprintf(" report %d", o.First)
+	}
+	if len(o.Beside) > 0 {
+		s += "; beside it " + strings.Join(o.Beside, ", ")
 	}
 	return s
 }
