@@ -88,7 +88,7 @@ func (s *Store) ClaimReport(ctx context.Context, d time.Duration) (*ReportClaim,
 	return c, nil
 }
 
-// File ends a report with a complaint, which is held or ready, has its
+// File ends a report with a complaint, which is held, ready or form, has its
 // Message-ID, and the report among its incidents. It returns the complaint's
 // id. Complaint, incidents, event and the report's end are one change. ID,
 // Created and Updated are set here, as is ReadyAt of a ready one if zero.

@@ -71,7 +71,7 @@ func (p Policy) Release(c *queue.Complaint, answer *contact.Answer, h History) R
 // automatic reports whether a complaint goes out by itself when its time has come, and
 // if not, what speaks against it.
 func (p Policy) automatic(c *queue.Complaint, answer *contact.Answer) (ok bool, why string) {
-	if len(c.To) == 0 || len(c.Incidents) == 0 {
+	if len(c.To) == 0 || len(c.Incidents) == 0 || FurtherParty(c) != "" {
 		return false, ""
 	}
 	for i := range c.Incidents {

@@ -45,6 +45,8 @@ func TestRelease(t *testing.T) {
 		{"nothing said", func(a *all) { a.p.Approve = "" }, false, ""},
 		{"nonsense", func(a *all) { a.p.Approve = "always" }, false, ""},
 		{"no contact", func(a *all) { a.c.To = nil }, false, ""},
+		{"further party", func(a *all) { a.c.Party = "advertised site" }, false, ""},
+		{"two parties of one desk", func(a *all) { a.c.Party = "source network, advertised site" }, true, ""},
 		{"claimed source", func(a *all) { a.c.Incidents[0].Chain.Hops[0].Grade = trace.GradeClaimed }, false, "source is not certain"},
 		{"attested source", func(a *all) { a.c.Incidents[0].Chain.Hops[0].Grade = trace.GradeAttested }, true, ""},
 		{"uncertain contact", func(a *all) { a.answer.Contacts[0].Confidence = contact.Low }, false, "abuse@net.test is not certain"},
