@@ -105,6 +105,7 @@ func (d *draft) writeText(w io.Writer, text []byte) error {
 	return writeText(w, h, text)
 }
 
+// writeText writes a text under a header.
 func writeText(w io.Writer, h message.Header, text []byte) error {
 	h.SetContentType("text/plain", map[string]string{"charset": "utf-8"})
 	if !ascii(text) {

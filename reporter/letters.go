@@ -160,8 +160,8 @@ var (
 		Network: "2001:db8::/32", NetworkName: "NET-EXAMPLE", Kept: 1 << 20, BodyCut: true, Altered: true, Redacted: true,
 		Customer: "198.51.100.9", Account: "4711", Relay: "192.0.2.25", Domain: "shop.example", NamedBy: "dkim", OnlyDomain: true,
 		From: "Mail Abuse <abuse@isp.example>", ID: "4711017", Withdraws: "4711012",
-		Incidents: []LetterIncident{{"Mon, 23 Nov 2026 12:00:00 +0000", "23.11.2026 um 12:00:00 UTC", "2001:db8::7", "4Xyz12"},
-			{Arrival: "Mon, 23 Nov 2026 12:00:01 +0000", When: "23.11.2026 um 12:00:01 UTC"}},
+		Incidents: []LetterIncident{{"23.11.2026 um 12:00:00 UTC", "2001:db8::7", "4Xyz12"},
+			{When: "23.11.2026 um 12:00:01 UTC"}},
 		Resolved: "abuse+17-resolved-x@isp.example", NotOurs: "abuse+17-notours-x@isp.example", Stop: "abuse+17-stop-x@isp.example",
 		Count: 3, More: 1, Signature: "ISP Example, Mail Abuse",
 	}

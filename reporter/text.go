@@ -57,7 +57,7 @@ type Letter struct {
 type LetterTo struct{ Address, Source, Role string }
 
 // LetterIncident is one message of several.
-type LetterIncident struct{ Arrival, When, Source, QueueID string }
+type LetterIncident struct{ When, Source, QueueID string }
 
 // maxListed is how many incidents a letter lists.
 const maxListed = 100
@@ -157,7 +157,7 @@ func (l *Letter) list(incidents []queue.Incident) {
 	}
 	for i := range incidents[:min(len(incidents), maxListed)] {
 		in := &incidents[i]
-		one := LetterIncident{Arrival: date(arrival(in)), When: when(l.Language, arrival(in))}
+		one := LetterIncident{When: when(l.Language, arrival(in))}
 		if hop := in.Chain.Source(); hop != nil && hop.IP.IsValid() {
 			one.Source = hop.IP.Unmap().String()
 		}
