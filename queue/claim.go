@@ -103,10 +103,10 @@ func (s *Store) File(ctx context.Context, claim *ReportClaim, c Complaint, besid
 		}
 	}
 	id, err := commit(ctx, s, func(ctx context.Context, tx *change) (int64, error) {
-		if err := endReport(ctx, tx, claim); err != nil {
+		if err := s.newest(ctx, tx, &c.Gathering); err != nil {
 			return 0, err
 		}
-		if err := s.newest(ctx, tx, &c.Gathering); err != nil {
+		if err := endReport(ctx, tx, claim); err != nil {
 			return 0, err
 		}
 		s.counted(tx, TallyCause, string(claim.Report.Cause))

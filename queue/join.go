@@ -51,8 +51,8 @@ func gatherKey(key string) sql.NullInt64 {
 // Candidates returns the complaints of a key that may still take reports, newest
 // first, of many the newest hundred.
 func (s *Store) Candidates(ctx context.Context, key string) (all []Candidate, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.StmtContext(ctx, s.compiled[selectCandidates]).QueryContext(ctx, gatherKey(key), MaxCandidates)
+	err = s.view(ctx, func(tx *transaction) error {
+		rows, err := tx.QueryContext(ctx, selectCandidates, gatherKey(key), MaxCandidates)
 		if err != nil {
 			return err
 		}
@@ -152,7 +152,7 @@ func (s *Store) LetOut(ctx context.Context, f LetOut) (at []time.Time, err error
 		return nil, err
 	}
 	(&search{}).having(&w, terms)
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		all, err := column[int64](ctx, tx, `SELECT c.ready_at FROM complaints c`+w.clause()+
 			` ORDER BY c.ready_at DESC LIMIT `+w.arg(limit(f.Limit)), w.args...)
 		for _, n := range all {

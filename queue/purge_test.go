@@ -220,7 +220,7 @@ func testForget(t *testing.T, b *fixture) {
 // holdsNot reads every text and every octet of the database.
 func (b *fixture) holdsNot(address string) {
 	b.t.Helper()
-	tx, err := b.reader.Begin()
+	tx, err := b.reader.begin(b.ctx, nil)
 	b.check(err)
 	defer tx.Rollback()
 	m, err := newMatcher(address)
