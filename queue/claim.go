@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -52,40 +53,61 @@ type ReportClaim struct {
 	Attempts int // how often it was claimed, this time included
 }
 
-// nextReport, nextComplaint and nextLookup find work that is due at $1.
+// nextReports, nextComplaint and nextLookup find work that is due at $1.
 const (
-	nextReport    = `SELECT id FROM reports WHERE due <= $1 ORDER BY due, id LIMIT 1`
+	nextReports   = `SELECT id FROM reports WHERE due <= $1 ORDER BY due, id LIMIT $4`
 	nextComplaint = `SELECT id FROM complaints WHERE due <= $1 ORDER BY due, id LIMIT 1`
 	nextLookup    = `SELECT id FROM complaints WHERE lookup_at <= $1 ORDER BY lookup_at, id LIMIT 1`
 )
 
-// ClaimReport takes the next report that is due, fresh ones first; nil when
-// there is none. The claim lasts for the lease unless renewed.
-func (s *Store) ClaimReport(ctx context.Context, d time.Duration) (*ReportClaim, error) {
-	c := &ReportClaim{lease: lease{
-		token: rand.Text(),
-		renew: `UPDATE reports SET due = $3 WHERE id = $1 AND lease = $2`,
-	}}
-	found, err := commit(ctx, s, func(ctx context.Context, tx *change) (bool, error) {
+// ClaimReports takes the next reports that are due, fresh ones first, n at most: many
+// for the price of one. The claims last for the lease unless renewed. With an error
+// may come claims all the same; what could not be read comes up again when its lease
+// ends.
+func (s *Store) ClaimReports(ctx context.Context, n int, d time.Duration) ([]*ReportClaim, error) {
+	token := rand.Text()
+	claims, err := commit(ctx, s, func(ctx context.Context, tx *change) (claims []*ReportClaim, err error) {
 		now := s.now()
-		err := tx.QueryRowContext(ctx, `
+		rows, err := tx.QueryContext(ctx, `
 			UPDATE reports SET lease = $2, due = $3, attempts = attempts + 1
-			WHERE id = (`+nextReport+s.engine.work+`) RETURNING id, attempts`,
-			micros(now), c.token, micros(now.Add(d))).Scan(&c.id, &c.Attempts)
-		if errors.Is(err, sql.ErrNoRows) {
-			return false, nil
+			WHERE id IN (`+nextReports+s.engine.work+`) RETURNING id, attempts`,
+			micros(now), token, micros(now.Add(d)), n)
+		if err != nil {
+			return nil, err
 		}
-		return err == nil, err
+		defer rows.Close()
+		for rows.Next() {
+			c := &ReportClaim{lease: lease{token: token, renew: `UPDATE reports SET due = $3 WHERE id = $1 AND lease = $2`}}
+			if err := rows.Scan(&c.id, &c.Attempts); err != nil {
+				return nil, err
+			}
+			claims = append(claims, c)
+		}
+		return claims, rows.Err()
 	})
-	if err != nil || !found {
+	if err != nil || len(claims) == 0 {
 		return nil, err
 	}
-	r, err := s.Report(ctx, c.id)
-	if err != nil {
-		return nil, err
-	}
-	c.Report = *r
-	return c, nil
+	slices.SortFunc(claims, func(a, b *ReportClaim) int { return cmp.Compare(a.id, b.id) })
+	return s.readClaimed(ctx, claims)
+}
+
+// readClaimed fills the reports in.
+func (s *Store) readClaimed(ctx context.Context, claims []*ReportClaim) (read []*ReportClaim, err error) {
+	var faults []error
+	err = s.view(ctx, func(tx *transaction) error {
+		for _, c := range claims {
+			r, err := readReport(ctx, tx, c.id, mailColumns)
+			if err != nil {
+				faults = append(faults, err)
+				continue
+			}
+			c.Report = *r
+			read = append(read, c)
+		}
+		return nil
+	})
+	return read, errors.Join(append(faults, err)...)
 }
 
 // File ends a report with a complaint, which is held or ready, has its

@@ -186,7 +186,7 @@ func testContacts(t *testing.T, b *fixture) {
 // search an index, never scan a table.
 func TestPlans(t *testing.T) {
 	s := openAt(t, filepath.Join(t.TempDir(), "queue.db"), nil)
-	for _, query := range []string{selectBlock, selectContact, selectNextBase, selectRanges, nextReport, nextComplaint, nextLookup} {
+	for _, query := range []string{selectBlock, selectContact, selectNextBase, selectRanges, nextReports, nextComplaint, nextLookup} {
 		rows, err := s.reader.Query("EXPLAIN QUERY PLAN "+query, 1, 2, 3, 4)
 		if err != nil {
 			t.Fatal(err)

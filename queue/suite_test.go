@@ -141,20 +141,20 @@ func sampleReport(n int) Report {
 
 func (b *fixture) claimReport() *ReportClaim {
 	b.t.Helper()
-	c, err := b.ClaimReport(b.ctx, time.Minute)
+	c, err := b.ClaimReports(b.ctx, 1, time.Minute)
 	b.check(err)
-	if c == nil {
+	if len(c) == 0 {
 		b.t.Fatal("no report to claim")
 	}
-	return c
+	return c[0]
 }
 
 func (b *fixture) noReport() {
 	b.t.Helper()
-	c, err := b.ClaimReport(b.ctx, time.Minute)
+	c, err := b.ClaimReports(b.ctx, 1, time.Minute)
 	b.check(err)
-	if c != nil {
-		b.t.Fatalf("claimed report %d, want none", c.Report.ID)
+	if len(c) > 0 {
+		b.t.Fatalf("claimed report %d, want none", c[0].Report.ID)
 	}
 }
 

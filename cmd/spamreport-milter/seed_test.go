@@ -116,10 +116,11 @@ func plant(ctx context.Context, store *queue.Store, i int, state queue.State, su
 	if err != nil {
 		return 0, err
 	}
-	claim, err := store.ClaimReport(ctx, time.Minute)
+	claims, err := store.ClaimReports(ctx, 1, time.Minute)
 	if err != nil {
 		return 0, err
 	}
+	claim := claims[0]
 	return store.File(ctx, claim, queue.Complaint{
 		State: state, To: []string{fmt.Sprintf("abuse@net%d.test", i%3)}, Contact: []byte(seedContact),
 		Source: client.Addr(), Network: fmt.Sprintf("45.66.%d.0/24", 77+i%3), ASN: uint32(64500 + i%3), Party: "source network",
