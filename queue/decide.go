@@ -155,7 +155,7 @@ func (s *Store) apply(ctx context.Context, tx *change, d Decision, ids []int64) 
 			ready_at = CASE WHEN state = 'deferred' THEN ready_at ELSE ` + w.arg(micros(s.now())) + ` END,
 			sender = CASE WHEN state = 'deferred' THEN sender ELSE ` + w.arg(sender) + ` END`
 	}
-	if t.to == Dropped {
+	if t.to == Dropped || t.to == Sent {
 		set += `, gathers = NULL, sketch = ` + w.arg([]byte{})
 	}
 	in(&w, "id", ids)

@@ -23,7 +23,7 @@ type Gathering struct {
 // Candidate is a complaint that may still take reports.
 type Candidate struct {
 	ID     int64
-	State  State // Held or Ready
+	State  State // Held, Form or Ready
 	Sketch []byte
 }
 

@@ -94,6 +94,27 @@ func testJoinRefused(t *testing.T, b *fixture) {
 	b.check(b.CloseReport(b.ctx, claim, "still ours"))
 }
 
+// testJoinForm: a person's task takes reports until he has brought it to the page.
+func testJoinForm(t *testing.T, b *fixture) {
+	id := b.gathering(Form, "k")
+	if d := diff([]Candidate{{id, Form, []byte{1, 2}}}, b.candidates("k")); d != "" {
+		t.Error(d)
+	}
+	b.submit()
+	claim := b.claimReport()
+	b.check(b.Join(b.ctx, claim, id, Incident{Report: claim.Report}))
+	b.check(b.one(b.Decide(b.ctx, Decision{Action: ActionDone, Actor: "user:anna"}, id)))
+	if got := b.trail(id); got != "filed>form joined>form done>sent" || len(b.complaint(id).Incidents) != 2 {
+		t.Errorf("trail %s of %+v", got, b.complaint(id).Incidents)
+	}
+	b.submit()
+	claim = b.claimReport()
+	wantErr(t, b.Join(b.ctx, claim, id, Incident{Report: claim.Report}), ErrJoin)
+	if all := b.candidates("k"); len(all) != 0 {
+		t.Errorf("%+v after it was done", all)
+	}
+}
+
 // testOvertaken files one mailing from many sides at once: it becomes one complaint.
 func testOvertaken(t *testing.T, b *fixture) {
 	const sides = 12

@@ -234,13 +234,17 @@ func (m *model) doSetContact(r *rapid.T) {
 		f.To = []string{"abuse@example.net"}
 		f.Ready = rapid.Bool().Draw(r, "ready")
 	}
+	f.Form = !f.Ready && rapid.Bool().Draw(r, "form")
 	if !owns(r, &mc.lookup, c, m.SetContact(m.ctx, c, f)) {
 		return
 	}
 	mc.events++
 	mc.to, mc.lookup = f.To != nil, item{open: true, due: f.LookupAt}
-	if f.Ready {
+	switch {
+	case f.Ready:
 		mc.state, mc.send, mc.lookup = Ready, item{open: true}, item{}
+	case f.Form:
+		mc.state, mc.lookup = Form, item{}
 	}
 }
 
@@ -254,7 +258,7 @@ func (m *model) doRenew(r *rapid.T) {
 
 // doDecide decides about several complaints at once, one of them twice maybe.
 func (m *model) doDecide(r *rapid.T) {
-	action := rapid.SampledFrom([]string{ActionApproved, ActionDropped, ActionHeld, ActionRetried, ActionBounced, ActionResolved}).Draw(r, "action")
+	action := rapid.SampledFrom([]string{ActionApproved, ActionDropped, ActionHeld, ActionRetried, ActionBounced, ActionResolved, ActionDone}).Draw(r, "action")
 	var ids []int64
 	for range rapid.IntRange(1, 3).Draw(r, "n") {
 		id, _ := m.someComplaint(r)
@@ -280,10 +284,12 @@ func (m *model) decided(action string, mc *modelComplaint) bool {
 	switch {
 	case action == ActionApproved && was == Held && mc.to, action == ActionRetried && (was == Deferred || was == Failed):
 		mc.state, mc.send, mc.lookup, mc.attempts = Ready, item{open: true}, item{}, 0
-	case action == ActionDropped && (was == Held || was == Ready || was == Deferred || was == Failed || was == Bounced):
+	case action == ActionDropped && (was == Held || was == Ready || was == Deferred || was == Failed || was == Bounced || was == Form):
 		mc.state, mc.send, mc.lookup, mc.gathers = Dropped, item{}, item{}, false
-	case action == ActionHeld && (was == Ready || was == Deferred || was == Failed || was == Bounced):
+	case action == ActionHeld && (was == Ready || was == Deferred || was == Failed || was == Bounced || was == Form):
 		mc.state, mc.send = Held, item{}
+	case action == ActionDone && was == Form:
+		mc.state, mc.gathers = Sent, false
 	case action == ActionBounced && was == Sent:
 		mc.state = Bounced
 	case action == ActionResolved && (was == Sent || was == Bounced || was == Resolved):

@@ -39,6 +39,7 @@ func suite(t *testing.T, open opener) {
 		{"reopen", testReopen},
 		{"join", testJoin},
 		{"join refused", testJoinRefused},
+		{"join a form task", testJoinForm},
 		{"one mailing from many sides", testOvertaken},
 		{"release in its time", testRelease},
 		{"close report", testCloseReport},

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/mail"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -134,10 +135,10 @@ func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
 		Hold: found.Hold, LookupAt: found.LookupAt,
 		Incidents: []queue.Incident{{ReportID: report.ID, Report: *report, Chain: chain}}, // found by its words too
 	}
-	if found.form { // a person goes there; nobody is looked for
-		c.State, c.LookupAt = queue.Form, time.Time{}
+	if found.Form { // a person goes there; nobody is looked for
+		c.State = queue.Form
 	}
-	return r.enter(ctx, claim, &c, &found.answer)
+	return r.enter(ctx, claim, &c, &found)
 }
 
 // lookUpNext looks again at a held complaint: for its contact where it has none, and
@@ -162,16 +163,19 @@ func (r *Reporter) lookUp(ctx context.Context, claim *queue.LookupClaim) error {
 		return r.releaseWaiting(ctx, claim, found)
 	}
 	c.To, c.Network = found.To, found.Network
-	found.Key = r.Policy.key(&c, &found.answer)
+	found.Key = r.Policy.key(&c, &found)
 	return r.queue.SetContact(ctx, claim, found.Found)
 }
 
 // found is what a look-up ended in.
 type found struct {
 	queue.Found
-	form   bool // the desk has a page only
+	pages  []string // where a person complains, of a desk that has a page only
 	answer contact.Answer
 }
+
+// places are where complaints go: mailboxes, or the desk's pages.
+func (f *found) places() []string { return append(slices.Clone(f.To), f.pages...) }
 
 // find asks who answers for an address. Not to find anybody is an answer too.
 func (r *Reporter) find(ctx context.Context, a netip.Addr) (found, error) {
@@ -203,7 +207,7 @@ func (r *Reporter) settle(ctx context.Context, answer contact.Answer) (found, er
 			continue
 		}
 		if c.Form != "" {
-			found.form = true
+			found.pages = append(found.pages, c.Form)
 			found.Reason = strings.TrimSpace("the desk "+c.Address) + " takes complaints on a page only: " + c.Form
 			continue
 		}
@@ -211,9 +215,9 @@ func (r *Reporter) settle(ctx context.Context, answer contact.Answer) (found, er
 	}
 	switch {
 	case len(found.To) > 0:
-		found.form, found.LookupAt = false, time.Time{}
-	case found.form:
-		found.Hold = found.Reason
+		found.pages, found.LookupAt = nil, time.Time{}
+	case len(found.pages) > 0:
+		found.Form, found.Hold, found.LookupAt = true, found.Reason, time.Time{}
 	default:
 		found.Hold = "no contact: " + found.Reason + tried(answer)
 	}

@@ -6,17 +6,16 @@ import (
 	"slices"
 	"strings"
 
-	"spamreport-milter/contact"
 	"spamreport-milter/queue"
 )
 
 // enter ends a report's claim: its report joins a complaint of the same mailing that
 // has not gone out yet, else c is filed for it.
-func (r *Reporter) enter(ctx context.Context, claim *queue.ReportClaim, c *queue.Complaint, answer *contact.Answer) error {
+func (r *Reporter) enter(ctx context.Context, claim *queue.ReportClaim, c *queue.Complaint, f *found) error {
 	mine := CampaignOf(&claim.Report.Message)
-	automatic, _ := r.Policy.automatic(c, answer)
-	if c.State == queue.Held && mine.comparable() {
-		c.Gathering = queue.Gathering{Key: r.Policy.key(c, answer), Sketch: mine.sketch()}
+	automatic, _ := r.Policy.automatic(c, &f.answer)
+	if mine.comparable() {
+		c.Gathering = queue.Gathering{Key: r.Policy.key(c, f), Sketch: mine.sketch()}
 	}
 	shut := map[int64]bool{} // those that moved on while we looked
 	for {
@@ -35,7 +34,7 @@ func (r *Reporter) enter(ctx context.Context, claim *queue.ReportClaim, c *queue
 			shut[id] = true
 			continue
 		}
-		if err := r.fileNew(ctx, claim, c, answer); !errors.Is(err, queue.ErrOvertaken) {
+		if err := r.fileNew(ctx, claim, c, f); !errors.Is(err, queue.ErrOvertaken) {
 			return err
 		}
 	}
@@ -61,13 +60,13 @@ func (r *Reporter) join(ctx context.Context, claim *queue.ReportClaim, id int64,
 	return nil
 }
 
-func (r *Reporter) fileNew(ctx context.Context, claim *queue.ReportClaim, c *queue.Complaint, answer *contact.Answer) error {
-	beside, err := r.beside(ctx, c)
+func (r *Reporter) fileNew(ctx context.Context, claim *queue.ReportClaim, c *queue.Complaint, f *found) error {
+	beside, err := r.beside(ctx, c, f)
 	if err != nil {
 		return err
 	}
 	var id int64
-	err = r.release(ctx, c, answer, func() (err error) {
+	err = r.release(ctx, c, &f.answer, func() (err error) {
 		id, err = r.queue.File(ctx, claim, *c, beside...)
 		return err
 	})
@@ -79,16 +78,17 @@ func (r *Reporter) fileNew(ctx context.Context, claim *queue.ReportClaim, c *que
 }
 
 // key is the same for complaints that reports of one mailing may gather in: about the
-// same party of the same network, to the same addresses, and all of them such as go out
-// by themselves, or none: a filter's word must not go out on a person's.
-func (p Policy) key(c *queue.Complaint, answer *contact.Answer) string {
+// same party of the same network, to the same addresses or pages, and all of them such
+// as go out by themselves, or none: a filter's word must not go out on a person's.
+func (p Policy) key(c *queue.Complaint, f *found) string {
 	network := c.Network
 	if network == "" {
 		network = networkOf(c.Source).String()
 	}
 	to := slices.Sorted(slices.Values(c.To))
 	parts := append([]string{partiesOf(c)[0], network}, to...)
-	if ok, _ := p.automatic(c, answer); ok {
+	parts = append(parts, f.pages...)
+	if ok, _ := p.automatic(c, &f.answer); ok {
 		parts = append(parts, "by itself")
 	}
 	return strings.ToLower(strings.Join(parts, "\n"))

@@ -176,6 +176,11 @@ func (m *memory) SetContact(_ context.Context, claim *queue.LookupClaim, f queue
 		m.goes(k)
 		return nil
 	}
+	if f.Form {
+		k.State, k.LookupAt = queue.Form, time.Time{}
+		m.tell(queue.ActionTasked, 0, k, f.Reason)
+		return nil
+	}
 	m.wait(k)
 	m.tell(queue.ActionContact, 0, k, f.Reason)
 	return nil
@@ -184,26 +189,34 @@ func (m *memory) SetContact(_ context.Context, claim *queue.LookupClaim, f queue
 // decide does what a person did.
 func (m *memory) decide(action string, report int64) {
 	k := m.kept[m.first[report]]
-	if k == nil || k.State != queue.Held {
+	if k == nil || k.State != queue.Held && k.State != queue.Form {
 		return
 	}
 	k.LookupAt = time.Time{}
-	switch action {
-	case queue.ActionApproved:
-		if len(k.To) > 0 {
-			k.State, k.ReadyAt = queue.Ready, m.now
-			m.tell(action, 0, k, "")
-			m.goes(k)
-		}
-	case queue.ActionDropped:
-		k.State = queue.Dropped
+	held := k.State == queue.Held
+	switch {
+	case action == queue.ActionApproved && held && len(k.To) > 0:
+		k.State, k.ReadyAt = queue.Ready, m.now
 		m.tell(action, 0, k, "")
-		m.closes(k)
-		delete(m.kept, k.ID)
-	case queue.ActionEdited:
+		m.goes(k)
+	case action == queue.ActionDropped:
+		m.ends(k, action, queue.Dropped)
+	case action == queue.ActionDone && !held:
+		m.ends(k, action, queue.Sent)
+	case action == queue.ActionHeld:
+		k.State = queue.Held
+	case action == queue.ActionEdited && held:
 		m.closes(k)
 		k.gathers = false
 	}
+}
+
+// ends notes that a complaint comes to nothing, or was brought to a page.
+func (m *memory) ends(k *kept, action string, end queue.State) {
+	k.State = end
+	m.tell(action, 0, k, "")
+	m.closes(k)
+	delete(m.kept, k.ID)
 }
 
 // goes notes that a complaint went out.
