@@ -114,40 +114,44 @@ func (s *Store) readClaimed(ctx context.Context, claims []*ReportClaim) (read []
 // Message-ID, and the report among its incidents. It returns the complaint's
 // id. Complaint, incidents, event and the report's end are one change. ID,
 // Created and Updated are set here, as is ReadyAt of a ready one if zero.
-// LookupAt counts only for a held one. It is ErrOvertaken, and the claim goes on, when
-// there is a newer complaint of its Gathering than that has seen. Beside it the report
-// may make complaints to other parties: all are filed, or none.
-func (s *Store) File(ctx context.Context, claim *ReportClaim, c Complaint, beside ...Complaint) (int64, error) {
+// LookupAt counts only for a held one. Beside it the report may make complaints to
+// other parties: all are filed, or none. Where its Gathering says so, the report joins
+// a complaint that was filed meanwhile, and none of these is made.
+func (s *Store) File(ctx context.Context, claim *ReportClaim, c Complaint, beside ...Complaint) (id int64, joined bool, err error) {
 	all := append([]Complaint{c}, beside...)
 	for i := range all {
 		if err := all[i].check(claim.id); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 	}
-	id, err := commit(ctx, s, func(ctx context.Context, tx *change) (int64, error) {
-		if err := s.newest(ctx, tx, &c.Gathering); err != nil {
-			return 0, err
+	id, err = commit(ctx, s, func(ctx context.Context, tx *change) (id int64, err error) {
+		if id, joined, err = s.joinNewer(ctx, tx, claim, &c); joined || err != nil {
+			return id, err
 		}
-		if err := endReport(ctx, tx, claim); err != nil {
-			return 0, err
-		}
-		s.counted(tx, TallyCause, string(claim.Report.Cause))
-		var first int64
-		for i := range all {
-			c := &all[i]
-			id, err := s.insertComplaint(ctx, tx, c)
-			if err != nil {
-				return 0, err
-			}
-			first = cmp.Or(first, id)
-			s.add(tx, Event{ComplaintID: id, ReportID: claim.id, Actor: s.system, Action: ActionFiled, To: c.State, Reason: c.Hold})
-		}
-		return first, nil
+		return s.fileAll(ctx, tx, claim, all)
 	})
 	if err == nil {
 		s.wakeWorkers()
 	}
-	return id, err
+	return id, joined, err
+}
+
+// fileAll returns the id of the first.
+func (s *Store) fileAll(ctx context.Context, tx *change, claim *ReportClaim, all []Complaint) (first int64, err error) {
+	if err := endReport(ctx, tx, claim); err != nil {
+		return 0, err
+	}
+	s.counted(tx, TallyCause, string(claim.Report.Cause))
+	for i := range all {
+		c := &all[i]
+		id, err := s.insertComplaint(ctx, tx, c)
+		if err != nil {
+			return 0, err
+		}
+		first = cmp.Or(first, id)
+		s.add(tx, Event{ComplaintID: id, ReportID: claim.id, Actor: s.system, Action: ActionFiled, To: c.State, Reason: c.Hold})
+	}
+	return first, nil
 }
 
 func endReport(ctx context.Context, tx *change, c *ReportClaim) error {

@@ -41,7 +41,7 @@ func TestInherit(t *testing.T) {
 	claim := b.claimReport()
 	lookup := sampleComplaint(claim.Report.ID, Held)
 	lookup.LookupAt = time.Unix(1, 0)
-	_, err := b.File(b.ctx, claim, lookup)
+	_, _, err := b.File(b.ctx, claim, lookup)
 	b.check(err)
 	b.submit()
 	b.claimAll(1, 1, 1)

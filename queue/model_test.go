@@ -155,9 +155,9 @@ func (m *model) doFile(r *rapid.T, c *ReportClaim, it *item) {
 		}
 	}
 	if mc.gathers = rapid.Bool().Draw(r, "gathers"); mc.gathers {
-		complaint.Gathering = Gathering{Key: "k", Seen: 1 << 40}
+		complaint.Gathering = Gathering{Key: "k"}
 	}
-	id, err := m.File(m.ctx, c, complaint)
+	id, _, err := m.File(m.ctx, c, complaint)
 	if owns(r, it, c, err) {
 		*it = item{}
 		m.complaints[id] = mc

@@ -108,7 +108,7 @@ func fileNext(ctx context.Context, s *Store, lease time.Duration) error {
 		return nil
 	}
 	for _, c := range claims {
-		_, err = s.File(ctx, c, sampleComplaint(c.Report.ID, Held, "abuse@example.net"))
+		_, _, err = s.File(ctx, c, sampleComplaint(c.Report.ID, Held, "abuse@example.net"))
 		if err != nil && !errors.Is(err, ErrLeaseLost) { // it took so long that another one has it
 			return err
 		}

@@ -45,7 +45,7 @@ func testRetention(t *testing.T, b *fixture) {
 		}
 		c := sampleComplaint(claim.Report.ID, Held, "abuse@example.net")
 		c.Contact = []byte(`{"reason":"the registry says so"}`)
-		id, err := b.File(b.ctx, claim, c)
+		id, _, err := b.File(b.ctx, claim, c)
 		b.check(err)
 		b.check(b.Drop(b.ctx, id, "user:anna", ""))
 	}
@@ -162,7 +162,7 @@ func testForget(t *testing.T, b *fixture) {
 			c.Subject = "for Anna@Example.org only"
 		}
 		c.Incidents[0].Report = claim.Report
-		ids[name], err = b.File(b.ctx, claim, c)
+		ids[name], _, err = b.File(b.ctx, claim, c)
 		b.check(err)
 		if name == "body" {
 			b.check(b.Drop(b.ctx, ids[name], "user:bert", "says anna@example.org"))

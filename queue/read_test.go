@@ -110,7 +110,7 @@ func testWake(t *testing.T, b *fixture) {
 	woken("Renew", false, func() { b.check(b.Renew(b.ctx, claim, time.Minute)) })
 	woken("File", true, func() {
 		var err error
-		id, err = b.File(b.ctx, claim, sampleComplaint(claim.Report.ID, Held, "abuse@example.net"))
+		id, _, err = b.File(b.ctx, claim, sampleComplaint(claim.Report.ID, Held, "abuse@example.net"))
 		b.check(err)
 	})
 	woken("ClaimReport of nothing", false, b.noReport)

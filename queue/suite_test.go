@@ -41,6 +41,7 @@ func suite(t *testing.T, open opener) {
 		{"join refused", testJoinRefused},
 		{"join a form task", testJoinForm},
 		{"one mailing from many sides", testOvertaken},
+		{"what was seen is not joined again", testOvertakenAlone},
 		{"release in its time", testRelease},
 		{"close report", testCloseReport},
 		{"states", testStates},
@@ -169,7 +170,7 @@ func (b *fixture) file(state State, to ...string) int64 {
 	b.t.Helper()
 	b.submit()
 	c := b.claimReport()
-	id, err := b.File(b.ctx, c, sampleComplaint(c.Report.ID, state, to...))
+	id, _, err := b.File(b.ctx, c, sampleComplaint(c.Report.ID, state, to...))
 	b.check(err)
 	return id
 }

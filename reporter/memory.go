@@ -119,7 +119,7 @@ func (m *memory) Candidates(_ context.Context, key string) (all []queue.Candidat
 func (m *memory) Beside(context.Context, int64) (map[string]int64, error) { return nil, nil }
 
 // File keeps a complaint, or notes that it went out.
-func (m *memory) File(_ context.Context, claim *queue.ReportClaim, c queue.Complaint, _ ...queue.Complaint) (int64, error) {
+func (m *memory) File(_ context.Context, claim *queue.ReportClaim, c queue.Complaint, _ ...queue.Complaint) (id int64, joined bool, err error) {
 	m.last++
 	c.ID, c.Created, c.Updated = m.last, m.now, m.now
 	c.Incidents = []queue.Incident{light(c.Incidents[0])}
@@ -133,7 +133,7 @@ func (m *memory) File(_ context.Context, claim *queue.ReportClaim, c queue.Compl
 	if c.State == queue.Ready {
 		m.goes(k)
 	}
-	return k.ID, nil
+	return k.ID, false, nil
 }
 
 // light is an incident without the octets of its mail: what decisions depend on.

@@ -23,7 +23,7 @@ import (
 // Queue is what the workers need of the store.
 type Queue interface {
 	ClaimReports(ctx context.Context, n int, lease time.Duration) ([]*queue.ReportClaim, error)
-	File(ctx context.Context, claim *queue.ReportClaim, c queue.Complaint, beside ...queue.Complaint) (int64, error)
+	File(ctx context.Context, claim *queue.ReportClaim, c queue.Complaint, beside ...queue.Complaint) (id int64, joined bool, err error)
 	CloseReport(ctx context.Context, claim *queue.ReportClaim, reason string) error
 	ReleaseReport(ctx context.Context, claim *queue.ReportClaim, retryAt time.Time, reason string) error
 	Renew(ctx context.Context, claim queue.Claim, lease time.Duration) error
