@@ -179,7 +179,7 @@ const FormatWithdrawal = "withdrawal"
 // withdraw lets those who have a complaint know that it is taken back. The message
 // is a complaint of its own, so that it is sent, tried again and shown like one.
 func (s *Store) withdraw(ctx context.Context, tx *change, d Decision, id int64) error {
-	c, err := readComplaint(ctx, tx.Tx, id)
+	c, err := readComplaint(ctx, tx.transaction, id)
 	if err != nil {
 		return err
 	}

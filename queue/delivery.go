@@ -51,7 +51,7 @@ func (s *Store) ClaimComplaint(ctx context.Context, d time.Duration) (*Complaint
 
 // load fills in a complaint that was just claimed.
 func (s *Store) load(ctx context.Context, id int64, into *Complaint) error {
-	return s.view(ctx, func(tx *sql.Tx) error {
+	return s.view(ctx, func(tx *transaction) error {
 		c, err := readComplaint(ctx, tx, id)
 		if err == nil {
 			*into = *c

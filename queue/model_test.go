@@ -53,7 +53,7 @@ func testModel(t *testing.T, open opener) {
 		r.Repeat(map[string]func(*rapid.T){
 			"compare":        m.compare,
 			"submit":         m.doSubmit,
-			"claim report":   m.doClaimReport,
+			"claim reports":  m.doClaimReports,
 			"end report":     m.doEndReport,
 			"join":           m.doJoin,
 			"claim":          m.doClaimComplaint,
@@ -101,21 +101,29 @@ func (m *model) doSubmit(*rapid.T) { m.reports[m.submit()] = &item{open: true} }
 
 func self(it *item) *item { return it }
 
-func (m *model) doClaimReport(r *rapid.T) {
-	want := due(m.reports, m.clock.now(), self)
-	c, err := m.ClaimReport(m.ctx, modelLease)
+func (m *model) doClaimReports(r *rapid.T) {
+	n := rapid.IntRange(1, 3).Draw(r, "claims")
+	claims, err := m.ClaimReports(m.ctx, n, modelLease)
 	m.check(err)
-	if want == 0 {
-		if c != nil {
-			r.Fatalf("claimed report %d, want none", c.Report.ID)
+	var got, want []int64
+	for _, c := range claims {
+		got = append(got, c.Report.ID)
+	}
+	for range n {
+		id := due(m.reports, m.clock.now(), self)
+		if id == 0 {
+			break
 		}
-		return
+		want = append(want, id)
+		if i := slices.Index(got, id); i >= 0 {
+			m.reports[id].claim(claims[i], m.clock.now())
+		}
 	}
-	if c == nil || c.Report.ID != want {
-		r.Fatalf("claimed %v, want report %d", c, want)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		r.Fatalf("claimed reports %v, want %v", got, want)
 	}
-	m.reports[want].claim(c, m.clock.now())
-	m.reportClaims = append(m.reportClaims, c)
+	m.reportClaims = append(m.reportClaims, claims...)
 }
 
 func (m *model) doEndReport(r *rapid.T) {
@@ -147,9 +155,9 @@ func (m *model) doFile(r *rapid.T, c *ReportClaim, it *item) {
 		}
 	}
 	if mc.gathers = rapid.Bool().Draw(r, "gathers"); mc.gathers {
-		complaint.Gathering = Gathering{Key: "k", Seen: 1 << 40}
+		complaint.Gathering = Gathering{Key: "k"}
 	}
-	id, err := m.File(m.ctx, c, complaint)
+	id, _, err := m.File(m.ctx, c, complaint)
 	if owns(r, it, c, err) {
 		*it = item{}
 		m.complaints[id] = mc

@@ -156,7 +156,7 @@ func testLookup(t *testing.T, b *fixture) {
 		claim := b.claimReport()
 		c := sampleComplaint(claim.Report.ID, Held)
 		c.LookupAt = b.clock.now().Add(time.Hour)
-		id, err := b.File(b.ctx, claim, c)
+		id, _, err := b.File(b.ctx, claim, c)
 		b.check(err)
 		return id
 	}

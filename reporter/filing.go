@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/emersion/go-message/charset"
@@ -26,26 +27,92 @@ const (
 	rest     = time.Hour
 )
 
-// fileNext turns one waiting report into a complaint, or closes it with the
-// reason why not. It reports whether there was one.
-func (r *Reporter) fileNext(ctx context.Context) (bool, error) {
-	claim, err := r.queue.ClaimReport(ctx, r.Lease)
-	if err != nil || claim == nil {
-		return false, ignoreCancel(ctx, err)
+// filers are those that file at the same time. There are many: most of filing is
+// waiting, and those that wait for one slow registry must not keep the others'
+// reports back.
+type filers struct {
+	*Reporter
+	places  chan struct{} // one taken for each
+	running sync.WaitGroup
+}
+
+const (
+	maxFilers = 32
+	// maxTaken are taken up at once, so that half of them are traced and looked up while
+	// the store takes in what comes of the others.
+	maxTaken = maxFilers / 2
+)
+
+func newFilers(r *Reporter) *filers {
+	return &filers{Reporter: r, places: make(chan struct{}, maxFilers)}
+}
+
+// next takes up waiting reports for the filers that are free, when one is, and reports
+// whether there were any. Filers work on when ctx ends, for as long as work lasts.
+func (f *filers) next(ctx, work context.Context) (bool, error) {
+	n := f.take(ctx)
+	if n == 0 {
+		return false, nil
 	}
+	claims, err := f.queue.ClaimReports(work, n, f.Lease)
+	for range n - len(claims) {
+		<-f.places
+	}
+	for _, claim := range claims {
+		f.running.Go(func() {
+			defer func() { <-f.places }()
+			f.fileOne(ctx, work, claim)
+		})
+	}
+	return len(claims) > 0, ignoreCancel(work, err)
+}
+
+// take waits for a place, and takes those that are free.
+func (f *filers) take(ctx context.Context) (n int) {
+	select {
+	case f.places <- struct{}{}:
+	case <-ctx.Done():
+		return 0
+	}
+	for n = 1; n < maxTaken; n++ {
+		select {
+		case f.places <- struct{}{}:
+		default:
+			return n
+		}
+	}
+	return n
+}
+
+// fileOne keeps its place for a while after a fault: the others that wait may well meet
+// it too.
+func (f *filers) fileOne(ctx, work context.Context, claim *queue.ReportClaim) {
+	_, err := f.guard(func() (bool, error) { return true, f.fileClaimed(work, claim) })
+	if err == nil {
+		return
+	}
+	f.Log.Error("worker", "err", err)
+	select {
+	case <-ctx.Done():
+	case <-time.After(f.Poll):
+	}
+}
+
+// fileClaimed turns a report into a complaint, or closes it with the reason why not.
+func (r *Reporter) fileClaimed(ctx context.Context, claim *queue.ReportClaim) error {
 	if claim.Attempts > maxTries {
 		r.Log.Error("report fails again and again", "report", claim.Report.ID, "tries", maxTries, "next", rest)
-		return true, r.queue.ReleaseReport(ctx, claim, time.Now().Add(rest),
+		return r.queue.ReleaseReport(ctx, claim, time.Now().Add(rest),
 			fmt.Sprintf("%d tries without an end: see the log for the fault", maxTries))
 	}
 	defer r.keep(ctx, claim)()
-	err = r.file(ctx, claim)
+	err := r.file(ctx, claim)
 	if errors.Is(err, context.Canceled) {
 		// The daemon stops: hand the report back at once, not when the lease ends.
 		ctx = context.WithoutCancel(ctx)
-		return true, r.queue.ReleaseReport(ctx, claim, time.Time{}, "daemon stopped")
+		return r.queue.ReleaseReport(ctx, claim, time.Time{}, "daemon stopped")
 	}
-	return true, err
+	return err
 }
 
 func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {

@@ -14,29 +14,29 @@ import (
 func (r *Reporter) enter(ctx context.Context, claim *queue.ReportClaim, c *queue.Complaint, f *found) error {
 	mine := CampaignOf(&claim.Report.Message)
 	automatic, _ := r.Policy.automatic(c, &f.answer)
-	if mine.comparable() {
-		c.Gathering = queue.Gathering{Key: r.Policy.key(c, f), Sketch: mine.sketch()}
-	}
 	shut := map[int64]bool{} // those that moved on while we looked
+	joins := func(open []queue.Candidate) (id int64, ok bool) {
+		return mine.Joins(slices.DeleteFunc(open, func(k queue.Candidate) bool {
+			// What a person has let out holds what he saw.
+			return shut[k.ID] || k.State == queue.Ready && !automatic
+		}))
+	}
+	if mine.comparable() {
+		c.Gathering = queue.Gathering{Key: r.Policy.key(c, f), Sketch: mine.sketch(), Joins: joins}
+	}
 	for {
 		open, err := r.open(ctx, &c.Gathering)
 		if err != nil {
 			return err
 		}
-		open = slices.DeleteFunc(open, func(k queue.Candidate) bool {
-			// What a person has let out holds what he saw.
-			return shut[k.ID] || k.State == queue.Ready && !automatic
-		})
-		if id, ok := mine.Joins(open); ok {
-			if err := r.join(ctx, claim, id, c); !errors.Is(err, queue.ErrJoin) {
-				return err
-			}
-			shut[id] = true
-			continue
+		id, ok := joins(open)
+		if !ok {
+			return r.fileNew(ctx, claim, c, f)
 		}
-		if err := r.fileNew(ctx, claim, c, f); !errors.Is(err, queue.ErrOvertaken) {
+		if err := r.join(ctx, claim, id, c); !errors.Is(err, queue.ErrJoin) {
 			return err
 		}
+		shut[id] = true
 	}
 }
 
@@ -56,8 +56,12 @@ func (r *Reporter) join(ctx context.Context, claim *queue.ReportClaim, id int64,
 	if err := r.queue.Join(ctx, claim, id, c.Incidents[0]); err != nil {
 		return err
 	}
-	r.Log.Info("report joined", "complaint", id, "report", claim.Report.ID, "source", c.Source, "to", c.To)
+	r.logJoined(claim, id, c)
 	return nil
+}
+
+func (r *Reporter) logJoined(claim *queue.ReportClaim, id int64, c *queue.Complaint) {
+	r.Log.Info("report joined", "complaint", id, "report", claim.Report.ID, "source", c.Source, "to", c.To)
 }
 
 func (r *Reporter) fileNew(ctx context.Context, claim *queue.ReportClaim, c *queue.Complaint, f *found) error {
@@ -66,12 +70,17 @@ func (r *Reporter) fileNew(ctx context.Context, claim *queue.ReportClaim, c *que
 		return err
 	}
 	var id int64
+	var joined bool
 	err = r.release(ctx, c, &f.answer, func() (err error) {
-		id, err = r.queue.File(ctx, claim, *c, beside...)
+		id, joined, err = r.queue.File(ctx, claim, *c, beside...)
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case joined:
+		r.logJoined(claim, id, c)
+		return nil
 	}
 	r.Log.Info("complaint filed", "complaint", id, "state", c.State, "report", claim.Report.ID, "source", c.Source, "to", c.To, "hold", c.Hold, "beside", len(beside))
 	return nil

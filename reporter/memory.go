@@ -125,12 +125,12 @@ func (m *memory) Candidates(_ context.Context, key string) (all []queue.Candidat
 func (m *memory) Beside(context.Context, int64) (map[string]int64, error) { return nil, nil }
 
 // File keeps a complaint, or notes that it went out, and those beside it.
-func (m *memory) File(_ context.Context, claim *queue.ReportClaim, c queue.Complaint, beside ...queue.Complaint) (int64, error) {
-	id := m.file(claim, c)
+func (m *memory) File(_ context.Context, claim *queue.ReportClaim, c queue.Complaint, beside ...queue.Complaint) (id int64, joined bool, err error) {
+	id = m.file(claim, c)
 	for _, other := range beside {
 		m.file(claim, other)
 	}
-	return id, nil
+	return id, false, nil
 }
 
 func (m *memory) file(claim *queue.ReportClaim, c queue.Complaint) int64 {
