@@ -1,0 +1,436 @@
+package reporter_test
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode"
+
+	"golang.org/x/sys/unix"
+
+	"spamreport-milter/contact"
+	"spamreport-milter/internal/testnet"
+	"spamreport-milter/queue"
+	"spamreport-milter/reporter"
+)
+
+// steps of a delivery with TLS and a password: what names each in the event, and
+// where a refusal for good leads.
+var steps = []struct {
+	at    testnet.Step
+	says  string
+	never queue.State
+}{
+	{testnet.Connect, "greeting: ", queue.Deferred},
+	{testnet.Hello, "EHLO: ", queue.Deferred},
+	{testnet.StartTLS, "STARTTLS: ", queue.Deferred},
+	{testnet.Handshake, "TLS: ", queue.Deferred},
+	{testnet.Secure, "EHLO: ", queue.Deferred},
+	{testnet.Auth, "AUTH: ", queue.Deferred},
+	{testnet.Password, "AUTH: ", queue.Deferred},
+	{testnet.Mail, "MAIL: ", queue.Deferred},
+	{testnet.Rcpt, "RCPT", queue.Failed},
+	{testnet.Data, "DATA: ", queue.Failed},
+	{testnet.End, "end of message: ", queue.Failed},
+	{testnet.Quit, "relay took it for abuse@net.test", queue.Sent},
+}
+
+// forGood are replies that refuse for good, and what of them must stand in the event.
+var forGood = map[string]struct{ say, want string }{
+	"5xx":         {"554 5.7.1 never\r\n", "554 5.7.1 never"},
+	"no code":     {"550 unknown here\r\n", "550 unknown here"},
+	"many lines":  {"554-5.7.1 first\r\n554-5.7.1 second\r\n554 5.7.1 third\r\n", "554 5.7.1 first "},
+	"odd octets":  {"554 5.7.1 Gr\xfc\xdfe\x00\x1b[2J\xe2\x80\xae!\r\n", "554 5.7.1 Gr??e??[2J?!"},
+	"long as may": {"554 5.7.1 " + strings.Repeat("x", 1900) + "\r\n", "554 5.7.1 xxxx"},
+}
+
+// forNow are faults that may pass, and what must stand in the event where it is known.
+var forNow = map[string]struct {
+	fault testnet.Fault
+	want  string
+}{
+	"4xx":             {testnet.Fault{Say: "451 4.7.1 later\r\n"}, "451 4.7.1 later"},
+	"421":             {testnet.Fault{Say: "421 4.3.2 going down\r\n", Cut: true}, "421 4.3.2 going down"},
+	"login wanted":    {testnet.Fault{Say: "530 5.7.0 authenticate\r\n"}, "530 5.7.0 authenticate"},
+	"hang":            {testnet.Fault{Hang: true}, "timeout"},
+	"cut":             {testnet.Fault{Cut: true}, ""},
+	"half a reply":    {testnet.Fault{Say: "25", Cut: true}, ""},
+	"no reply at all": {testnet.Fault{Say: "\x00\x16\x03\xff hello\r\n", Cut: true}, ""},
+	"line of 1 MB":    {testnet.Fault{Say: "250" + strings.Repeat("x", 1<<20), Cut: true}, ""},
+	"endless lines":   {testnet.Fault{Say: "250-" + strings.Repeat("more ", 100) + "\r\n", Endless: true}, ""},
+	"drop by drop":    {testnet.Fault{Say: strings.Repeat("250-x\r\n", 100), Drip: 50 * time.Millisecond}, "timeout"},
+}
+
+// TestFaultsAtEachStep holds each fault at each step of the relay to the state that it
+// leads to and to what is written down of it. When the relay is mended the desk gets the
+// complaint, once, however often it was tried before.
+func TestFaultsAtEachStep(t *testing.T) {
+	var wg sync.WaitGroup
+	defer wg.Wait() // they mostly wait, so all at once
+	for _, step := range steps {
+		wg.Go(func() {
+			t.Run(string(step.at), func(t *testing.T) {
+				d := startSecure(t, "LOGIN")
+				var id int64
+				for name, f := range forGood {
+					id = d.holds(id, name, step.at, testnet.Fault{Say: f.say}, step.never, step.says, f.want)
+				}
+				passing := queue.Deferred
+				if step.at == testnet.Quit {
+					passing = queue.Sent
+				}
+				for name, f := range forNow {
+					id = d.holds(id, name, step.at, f.fault, passing, step.says, f.want)
+				}
+				want := 1
+				if id != 0 {
+					d.again(id)
+				} else {
+					want = len(forGood) + len(forNow)
+				}
+				if step.at == testnet.End { // which a relay that hung took when it woke up
+					want++
+				}
+				if got := d.relay.Messages(); len(got) != want || !got[0].TLS || got[0].User != "milter" {
+					t.Errorf("the desk has %d messages, want %d", len(got), want)
+				}
+				for _, line := range d.relay.InClear() {
+					if verb, _, _ := strings.Cut(line, " "); slices.Contains([]string{"AUTH", "MAIL", "RCPT", "DATA"}, strings.ToUpper(verb)) {
+						t.Errorf("%q went in the clear", line)
+					}
+				}
+			})
+		})
+	}
+}
+
+// startSecure starts a reporter whose relay wants TLS and a password.
+func startSecure(t *testing.T, mechanism string) *desk {
+	t.Helper()
+	ca, err := testnet.NewCA(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	relay, err := testnet.StartSMTP(ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { relay.Close() })
+	relay.RequireAuth("milter", "secret", mechanism)
+	d := start(t, registry(found), func(c *reporter.Config) {
+		c.Relay = reporter.Relay{Addr: relay.Addr, TLS: "starttls", RootCAs: roots(t, ca), User: "milter", Password: "secret", Timeout: 3 * time.Second}
+		c.Poll = time.Minute // all is woken in this process, and many at once must not poll
+	})
+	d.relay = relay
+	return d
+}
+
+// roots are the authorities of a client that believes the CA.
+func roots(t *testing.T, ca *testnet.CA) *x509.CertPool {
+	t.Helper()
+	pem, err := os.ReadFile(ca.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem)
+	return pool
+}
+
+// holds has an attempt to send complaint id meet a fault, a new one for 0, and returns it,
+// or 0 when it was sent.
+func (d *desk) holds(id int64, name string, at testnet.Step, f testnet.Fault, want queue.State, says ...string) int64 {
+	d.t.Helper()
+	d.relay.Fail(at, f)
+	defer d.relay.Recover()
+	if id == 0 {
+		id = d.let()
+	} else {
+		d.retry(id)
+	}
+	c, reason := d.tried(id)
+	if c.State != want {
+		d.t.Errorf("%s at %s: %s (%s), want %s", name, at, c.State, reason, want)
+	}
+	if want == queue.Sent || at == testnet.Handshake { // such words are of no interest, or none
+		says = says[:1]
+	}
+	for _, s := range says {
+		if !strings.Contains(reason, s) {
+			d.t.Errorf("%s at %s: reason %q lacks %q", name, at, reason, s)
+		}
+	}
+	if len(reason) > 1000 || strings.ContainsFunc(reason, func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }) {
+		d.t.Errorf("%s at %s: reason %q is not fit to be read", name, at, reason)
+	}
+	if wait := time.Until(c.NextAttempt); c.State == queue.Deferred && wait < 4*time.Minute {
+		d.t.Errorf("%s at %s: next attempt in %v", name, at, wait)
+	}
+	if c.State == queue.Sent {
+		return 0
+	}
+	return id
+}
+
+// let files a complaint and lets it out.
+func (d *desk) let() int64 {
+	d.t.Helper()
+	report := d.submit(fromSender())
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		events, err := d.Events(d.t.Context(), queue.EventFilter{ReportID: report, Action: queue.ActionFiled})
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		if len(events) > 0 {
+			if err := d.Approve(d.t.Context(), events[0].ComplaintID, us, "user:admin", ""); err != nil {
+				d.t.Fatal(err)
+			}
+			return events[0].ComplaintID
+		}
+	}
+	d.t.Fatal("the report made no complaint")
+	return 0
+}
+
+// tried waits for the end of an attempt, and returns what was written down of it.
+func (d *desk) tried(id int64) (*queue.Complaint, string) {
+	d.t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		last, err := d.Events(d.t.Context(), queue.EventFilter{ComplaintID: id, Limit: 1})
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		if s := last[0].To; s != queue.Ready && s != queue.Sending {
+			return d.complaint(id), last[0].Reason
+		}
+	}
+	d.t.Fatalf("complaint %d: the attempt does not end", id)
+	return nil, ""
+}
+
+// retry has a person let a complaint out again.
+func (d *desk) retry(id int64) {
+	d.t.Helper()
+	out, err := d.Decide(d.t.Context(), queue.Decision{Action: queue.ActionRetried, Actor: "user:admin", Sender: us}, id)
+	if err != nil || len(out.Done) != 1 {
+		d.t.Fatalf("it can't be tried again: %v, %v", out.Refused, err)
+	}
+}
+
+// again retries through a mended relay: it must be sent.
+func (d *desk) again(id int64) *queue.Complaint {
+	d.t.Helper()
+	d.retry(id)
+	c, reason := d.tried(id)
+	if c.State != queue.Sent {
+		d.t.Errorf("through the mended relay: %s (%s)", c.State, reason)
+	}
+	return c
+}
+
+// TestRelayNotThere has nobody listen.
+func TestRelayNotThere(t *testing.T) {
+	d := start(t, registry(found), nil)
+	if err := d.relay.Shut(); err != nil {
+		t.Fatal(err)
+	}
+	id := d.let()
+	c, reason := d.tried(id)
+	if c.State != queue.Deferred || !strings.Contains(reason, "connect: ") || !strings.Contains(reason, "refused") {
+		t.Errorf("%s (%s)", c.State, reason)
+	}
+	if err := d.relay.Open(); err != nil {
+		t.Fatal(err)
+	}
+	d.again(id)
+	if n := len(d.relay.Messages()); n != 1 {
+		t.Errorf("the desk has it %d times", n)
+	}
+}
+
+// TestRelayDoesNotAnswer has the relay's host drop what would open a connection, as one
+// does whose queue for them is full.
+func TestRelayDoesNotAnswer(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port)
+	for full := false; !full; { // nobody accepts
+		conn, err := net.DialTimeout("tcp", addr, 300*time.Millisecond)
+		if full = err != nil; !full {
+			defer conn.Close()
+		}
+	}
+	d := start(t, registry(found), func(c *reporter.Config) {
+		c.Relay = reporter.Relay{Addr: addr, TLS: "none", Timeout: 300 * time.Millisecond}
+	})
+	c, reason := d.tried(d.let())
+	if c.State != queue.Deferred || !strings.Contains(reason, "connect: ") || !strings.Contains(reason, "timeout") {
+		t.Errorf("%s (%s)", c.State, reason)
+	}
+}
+
+// TestFaultsWithinTheMessage breaks a delivery while the message is on its way.
+func TestFaultsWithinTheMessage(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault testnet.Fault
+		lines int
+	}{
+		"hang":    {testnet.Fault{Hang: true}, 120_000}, // more than buffers hold
+		"cut":     {testnet.Fault{Cut: true}, 20_000},
+		"refused": {testnet.Fault{Say: "552 5.3.4 too much\r\n", Cut: true}, 20_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := start(t, registry(found), func(c *reporter.Config) { c.Relay.Timeout = 3 * time.Second })
+			d.relay.Fail(testnet.Content, c.fault)
+			m := fromSender()
+			m.Body = []byte(strings.Repeat(strings.Repeat("x", 76)+"\r\n", c.lines))
+			m.BodySize = int64(len(m.Body))
+			d.submit(m)
+			id := d.event(queue.ActionFiled).ComplaintID
+			if err := d.Approve(t.Context(), id, us, "user:admin", ""); err != nil {
+				t.Fatal(err)
+			}
+			k, reason := d.tried(id)
+			d.relay.Recover()
+			if k.State != queue.Deferred || !strings.Contains(reason, "message: ") {
+				t.Errorf("%s (%s)", k.State, reason)
+			}
+			d.again(id)
+			if got := d.relay.Messages(); len(got) != 1 || len(got[0].Data) < len(m.Body) {
+				t.Errorf("the desk has %d messages", len(got))
+			}
+		})
+	}
+}
+
+// TestStartTLSAttacks: who sits between us and the relay gets neither password nor
+// complaint, and no word of his counts within TLS.
+func TestStartTLSAttacks(t *testing.T) {
+	for name, c := range map[string]struct {
+		at   testnet.Step
+		say  string
+		want string
+	}{
+		"offer taken away": {testnet.Hello, "250-sink.test\r\n250 AUTH LOGIN PLAIN\r\n", "STARTTLS: it does not offer it"},
+		"refused":          {testnet.StartTLS, "454 4.7.0 not today\r\n", "STARTTLS: 454"},
+		"more than asked":  {testnet.StartTLS, "220 go ahead\r\n250-sink.test\r\n250 AUTH PLAIN\r\n", "STARTTLS: it says more"},
+		"no EHLO":          {testnet.Hello, "502 what?\r\n", "EHLO: 502"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := startSecure(t, "PLAIN")
+			d.relay.Fail(c.at, testnet.Fault{Say: c.say})
+			id := d.let()
+			if k, reason := d.tried(id); k.State != queue.Deferred || !strings.Contains(reason, c.want) {
+				t.Errorf("%s (%s), want %q", k.State, reason, c.want)
+			}
+			for _, line := range d.relay.InClear() {
+				if line != "EHLO mx.isp.test" && line != "STARTTLS" {
+					t.Errorf("%q went in the clear", line)
+				}
+			}
+			d.relay.Recover()
+			d.again(id)
+			if got := d.relay.Messages(); len(got) != 1 || !got[0].TLS || got[0].User != "milter" {
+				t.Errorf("the desk has %+v", got)
+			}
+		})
+	}
+}
+
+func foundThree(a netip.Addr) (contact.Answer, error) {
+	answer, err := foundTwo(a)
+	answer.Contacts = append(answer.Contacts, contact.Contact{Address: "noc@net.test", Source: "rdap", Role: "abuse"})
+	return answer, err
+}
+
+// TestMixedRecipients has each of three addressees answered otherwise. Whatever happens,
+// and however often it is tried, none gets the complaint twice.
+func TestMixedRecipients(t *testing.T) {
+	const ok, later, never, full, down, cut = "", "450 4.2.0 grey\r\n", "550 5.1.1 gone\r\n", "552 5.2.2 full\r\n", "421 4.3.2 down\r\n", "cut"
+	for _, c := range []struct {
+		rcpt [3]string
+		data string // the answer to the message
+		want queue.State
+		has  int // addressees that have it after the first attempt
+	}{
+		{[3]string{ok, ok, ok}, ok, queue.Sent, 3},
+		{[3]string{ok, later, ok}, ok, queue.Deferred, 2},
+		{[3]string{ok, never, ok}, ok, queue.Sent, 2},
+		{[3]string{never, later, ok}, ok, queue.Deferred, 1},
+		{[3]string{never, later, never}, ok, queue.Deferred, 0},
+		{[3]string{later, never, later}, ok, queue.Deferred, 0},
+		{[3]string{never, never, never}, ok, queue.Failed, 0},
+		{[3]string{ok, full, ok}, ok, queue.Deferred, 2},
+		{[3]string{ok, down, ok}, ok, queue.Deferred, 0},
+		{[3]string{ok, ok, cut}, ok, queue.Deferred, 0},
+		{[3]string{ok, never, cut}, ok, queue.Deferred, 0},
+		{[3]string{ok, ok, later}, later, queue.Deferred, 0},
+		{[3]string{ok, ok, later}, never, queue.Failed, 0},
+		{[3]string{ok, ok, never}, later, queue.Deferred, 0},
+	} {
+		t.Run(fmt.Sprintf("%.3q then %.3q", c.rcpt, c.data), func(t *testing.T) {
+			t.Parallel()
+			d := start(t, registry(foundThree), func(c *reporter.Config) { c.Poll = time.Minute })
+			for i, to := range []string{"abuse@net.test", "security@net.test", "noc@net.test"} {
+				if c.rcpt[i] != ok {
+					d.relay.Fail(testnet.RcptTo(to), answerOf(c.rcpt[i]))
+				}
+			}
+			if c.data != ok {
+				d.relay.Fail(testnet.End, answerOf(c.data))
+			}
+			id := d.let()
+			k, reason := d.tried(id)
+			if k.State != c.want || len(k.Taken) != c.has {
+				t.Errorf("%s, %v have it (%s), want %s and %d", k.State, k.Taken, reason, c.want, c.has)
+			}
+			d.relay.Recover()
+			if c.want != queue.Sent {
+				if k = d.again(id); len(k.Taken) != 3 {
+					t.Errorf("in the end %v have it", k.Taken)
+				}
+			}
+			has := map[string]int{}
+			for _, m := range d.relay.Messages() {
+				for _, to := range m.To {
+					has[to]++
+				}
+			}
+			for _, to := range k.Taken {
+				if has[to] != 1 {
+					t.Errorf("%s has it %d times", to, has[to])
+				}
+			}
+			if len(has) != len(k.Taken) {
+				t.Errorf("%v have it, and %v is written down", has, k.Taken)
+			}
+		})
+	}
+}
+
+func answerOf(say string) testnet.Fault {
+	if say == "cut" {
+		return testnet.Fault{Cut: true}
+	}
+	return testnet.Fault{Say: say, Cut: strings.HasPrefix(say, "421")}
+}
