@@ -126,7 +126,7 @@ func startSecure(t *testing.T, mechanism string) *desk {
 	t.Cleanup(func() { relay.Close() })
 	relay.RequireAuth("milter", "secret", mechanism)
 	d := start(t, registry(found), func(c *reporter.Config) {
-		c.Relay = reporter.Relay{Addr: relay.Addr, TLS: "starttls", RootCAs: roots(t, ca), User: "milter", Password: "secret", Timeout: 3 * time.Second}
+		c.Relay = reporter.Relay{Addr: relay.Addr, TLS: "starttls", RootCAs: roots(t, ca), User: "milter", Password: "secret", Timeout: 2 * time.Second}
 		c.Poll = time.Minute // all is woken in this process, and many at once must not poll
 	})
 	d.relay = relay
@@ -184,7 +184,7 @@ func (d *desk) holds(id int64, name string, at testnet.Step, f testnet.Fault, wa
 func (d *desk) let() int64 {
 	d.t.Helper()
 	report := d.submit(fromSender())
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		events, err := d.Events(d.t.Context(), queue.EventFilter{ReportID: report, Action: queue.ActionFiled})
 		if err != nil {
 			d.t.Fatal(err)
@@ -203,7 +203,7 @@ func (d *desk) let() int64 {
 // tried waits for the end of an attempt, and returns what was written down of it.
 func (d *desk) tried(id int64) (*queue.Complaint, string) {
 	d.t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		last, err := d.Events(d.t.Context(), queue.EventFilter{ComplaintID: id, Limit: 1})
 		if err != nil {
 			d.t.Fatal(err)
@@ -293,7 +293,7 @@ func TestFaultsWithinTheMessage(t *testing.T) {
 		fault testnet.Fault
 		lines int
 	}{
-		"hang":    {testnet.Fault{Hang: true}, 120_000}, // more than buffers hold
+		"hang":    {testnet.Fault{Hang: true}, 80_000}, // more than buffers hold
 		"cut":     {testnet.Fault{Cut: true}, 20_000},
 		"refused": {testnet.Fault{Say: "552 5.3.4 too much\r\n", Cut: true}, 20_000},
 	} {
