@@ -37,8 +37,7 @@ type SMTP struct {
 	taken    []Message
 	clear    []string        // commands that came unencrypted
 	faults   map[Step]*Fault // what is to go wrong
-	met      map[Step]int    // how often sessions came to each step
-	more     chan struct{}   // closed and renewed when taken or met grows
+	more     chan struct{}   // closed and renewed when taken grows
 	resume   chan struct{}   // closed when hanging sessions may go on
 	user     string          // of clients, where they must authenticate
 	password string
@@ -47,7 +46,7 @@ type SMTP struct {
 
 // StartSMTP starts a server on a free port. With a CA it offers STARTTLS.
 func StartSMTP(ca *CA) (*SMTP, error) {
-	s := &SMTP{Addr: "127.0.0.1:0", conns: map[net.Conn]bool{}, faults: map[Step]*Fault{}, met: map[Step]int{},
+	s := &SMTP{Addr: "127.0.0.1:0", conns: map[net.Conn]bool{}, faults: map[Step]*Fault{},
 		more: make(chan struct{}), resume: make(chan struct{})}
 	if ca != nil {
 		config, err := ca.serverTLS()
@@ -106,6 +105,7 @@ func (s *SMTP) serve(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, conn)
+	s.tell()
 }
 
 // Shut stops listening and drops all sessions: connections are refused until Open.
@@ -181,12 +181,22 @@ func (s *SMTP) Wait(ctx context.Context, n int) ([]Message, error) {
 	return s.Messages(), err
 }
 
-// Reached waits until sessions have come n times to a step, and returns the error of
-// ctx if they don't.
-func (s *SMTP) Reached(ctx context.Context, at Step, n int) error {
+// Reached waits until a session has met the fault at a step, and returns the error of
+// ctx if none does.
+func (s *SMTP) Reached(ctx context.Context, at Step) error {
 	return s.until(ctx, func() error {
-		if s.met[at] < n {
-			return fmt.Errorf("clients came %d times to %s, not %d", s.met[at], at, n)
+		if f := s.faults[at]; f == nil || !f.met {
+			return fmt.Errorf("nobody comes to %s", at)
+		}
+		return nil
+	})
+}
+
+// Idle waits until no client is connected, and returns the error of ctx if one stays.
+func (s *SMTP) Idle(ctx context.Context) error {
+	return s.until(ctx, func() error {
+		if n := len(s.conns); n > 0 {
+			return fmt.Errorf("%d clients are connected", n)
 		}
 		return nil
 	})

@@ -40,6 +40,8 @@ type Fault struct {
 	Endless bool          // Say is said again and again until the client is gone
 	Hang    bool          // fall silent until Recover; if nothing was said the step succeeds then
 	Cut     bool          // drop the connection
+
+	met bool // by a session
 }
 
 // Fail has sessions fail at a step until Recover.
@@ -96,16 +98,19 @@ func (x *session) meet(at Step) error {
 	return errFailed
 }
 
-// ordered counts a session that comes to a step, and returns what awaits it there.
+// ordered returns what awaits a session at a step.
 func (s *SMTP) ordered(at Step) (*Fault, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.met[at]++
-	s.tell()
 	f := s.faults[at]
-	if f != nil && f.Skip > 0 {
+	switch {
+	case f == nil:
+	case f.Skip > 0:
 		f.Skip--
 		f = nil
+	default:
+		f.met = true
+		s.tell()
 	}
 	return f, s.resume
 }
