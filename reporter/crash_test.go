@@ -61,7 +61,7 @@ func deliver(job string) error {
 	}
 	w := composer
 	w.Answers, w.Key = "abuse+*@isp.test", []byte("secret")
-	reporter.New(reporter.Config{Composer: w, Lease: c.Lease, Poll: 100 * time.Millisecond,
+	reporter.New(reporter.Config{Composer: w, Lease: c.Lease, Poll: time.Second,
 		Relay: reporter.Relay{Addr: c.Relay, TLS: "starttls", RootCAs: roots, User: "milter", Password: "secret", Timeout: time.Minute},
 	}, store, registry(nobody)).Run(ctx)
 	return errors.New("nobody killed it")
@@ -73,18 +73,18 @@ type death struct {
 	fault testnet.Fault
 }
 
-// dying are deaths at all steps of a relay that breaks there: silent, so that the process
-// dies waiting, or in another way, so that it dies with that in hand. At QUIT the relay has
+// dying are deaths at the steps of a relay that breaks there: silent at each, so that the
+// process dies waiting, or in another way, so that it dies with that in hand. At QUIT the relay has
 // said that it took the message, and that is not recorded yet.
 var dying = map[string][]death{
 	"waiting": at(testnet.Fault{Hang: true}, testnet.Connect, testnet.Hello, testnet.StartTLS, testnet.Handshake, testnet.Secure,
 		testnet.Auth, testnet.Password, testnet.Mail, testnet.Rcpt, testnet.Data, testnet.Content, testnet.End, testnet.Quit),
-	"cut": at(testnet.Fault{Cut: true}, testnet.Connect, testnet.Hello, testnet.StartTLS, testnet.Handshake, testnet.Secure,
-		testnet.Auth, testnet.Password, testnet.Mail, testnet.Rcpt, testnet.Data, testnet.Content, testnet.End, testnet.Quit),
-	"refused for now": at(testnet.Fault{Say: "451 4.3.0 later\r\n"}, testnet.Connect, testnet.Auth, testnet.Mail, testnet.Rcpt,
-		testnet.Data, testnet.End, testnet.Quit),
-	"refused for good": at(testnet.Fault{Say: "554 5.7.1 never\r\n"}, testnet.Connect, testnet.Auth, testnet.Mail, testnet.Rcpt,
-		testnet.Data, testnet.End, testnet.Quit),
+	"cut": at(testnet.Fault{Cut: true}, testnet.Connect, testnet.StartTLS, testnet.Auth, testnet.Rcpt, testnet.Data,
+		testnet.Content, testnet.End, testnet.Quit),
+	"refused for now": at(testnet.Fault{Say: "451 4.3.0 later\r\n"}, testnet.Mail, testnet.Rcpt, testnet.Data,
+		testnet.End, testnet.Quit),
+	"refused for good": at(testnet.Fault{Say: "554 5.7.1 never\r\n"}, testnet.Mail, testnet.Rcpt, testnet.Data,
+		testnet.End, testnet.Quit),
 	"taken": {
 		{testnet.End, testnet.Fault{Keep: true, Hang: true}},
 		{testnet.End, testnet.Fault{Keep: true, Cut: true}},
