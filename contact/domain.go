@@ -13,13 +13,33 @@ import (
 // LookupDomain finds who takes complaints about a domain that a message proved to
 // come from: those who run the networks of its mail and web servers, and its
 // registrar. Of a name below a registered domain only that domain is looked up. For
-// a provider of free mailboxes it is the provider's own desk. Answers are not kept
-// as a whole; those about the servers' networks are.
+// a provider of free mailboxes it is the provider's own desk. With a Cache answers about
+// the servers' networks are kept there, and the whole for an hour in this process. The
+// Answer is shared with other callers and must not be changed.
 func (f *Finder) LookupDomain(ctx context.Context, name string) (Answer, error) {
 	domain, err := Domain(name)
 	if err != nil {
 		return Answer{}, err
 	}
+	if f.config.Cache == nil {
+		return f.askDomain(ctx, domain)
+	}
+	done, err := f.domains.enter(ctx, domain)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer done()
+	if known, ok := f.domains.find(domain, f.config.Now()); ok {
+		return known, nil
+	}
+	answer, err := f.askDomain(ctx, domain)
+	if err == nil {
+		f.domains.keep(domain, answer, stamp(f.config.Now))
+	}
+	return answer, err
+}
+
+func (f *Finder) askDomain(ctx context.Context, domain string) (Answer, error) {
 	w := newWalk(netip.Addr{}, domain)
 	_, askers := f.equipment()
 	answer, err := f.walk(ctx, w, askers)

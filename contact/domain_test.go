@@ -3,8 +3,11 @@ package contact
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"spamreport-milter/internal/testnet"
 )
@@ -52,6 +55,69 @@ func TestLookupDomain(t *testing.T) {
 	w.AddPath("domain/spam.test", []byte(strings.Replace(registrar, "SPAM.TEST", "OTHER.TEST", 1)))
 	if a := lookupDomain(t, w.finder(t), "spam.test"); addresses(a) != "abuse@mail.test abuse@web.test" {
 		t.Errorf("an answer about another domain: %q", addresses(a))
+	}
+}
+
+// TestDomainIsAskedForOnce: one mailing links to a site a thousand times.
+func TestDomainIsAskedForOnce(t *testing.T) {
+	w := newWorld(t)
+	d := w.asks(t, "spam.test. A 62.1.2.3\nweb.test. MX 1 mx.\n")
+	w.config.Cache = &shelf{}
+	w.Add(testnet.RIPE(prefix("62.1.0.0/16"), "WEB", "abuse@web.test"))
+	w.file(t, "dns.json", `{"services":[[["test"],["`+w.URL+`"]]]}`)
+	w.AddPath("domain/spam.test", []byte(`{"objectClassName":"domain","ldhName":"SPAM.TEST"}`))
+	f := w.finder(t)
+	asked := w.clock()
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if a, err := f.LookupDomain(t.Context(), "spam.test"); err != nil || addresses(a) != "abuse@web.test" {
+				t.Errorf("%q, %v", addresses(a), err)
+			}
+		})
+	}
+	all.Wait()
+	questions := func() int { return len(w.Requests()) + len(d.Queries()) }
+	n := questions()
+	if got := strings.Count(strings.Join(w.Requests(), " "), "domain/spam.test"); got != 1 {
+		t.Errorf("the registry was asked %d times", got)
+	}
+	w.pass(59 * time.Minute)
+	if a, err := f.LookupDomain(t.Context(), "www.SPAM.test"); questions() != n || !a.Cached.Equal(asked) || addresses(a) != "abuse@web.test" {
+		t.Errorf("asked again within the hour: known since %s, %q, %v", a.Cached, addresses(a), err)
+	}
+	w.pass(2 * time.Minute)
+	if a := lookupDomain(t, f, "spam.test"); strings.Count(strings.Join(w.Requests(), " "), "domain/spam.test") != 2 || !a.Cached.IsZero() {
+		t.Errorf("a domain's old answer is used: it may have moved")
+	}
+}
+
+// TestDomainWaiterGivesUp: who waits for another's look-up ends with his own context.
+func TestDomainWaiterGivesUp(t *testing.T) {
+	w := newWorld(t)
+	w.config.Cache = &shelf{}
+	w.asks(t, "")
+	w.file(t, "dns.json", `{"services":[[["test"],["`+w.URL+`"]]]}`)
+	w.Fail(testnet.Slow)
+	f := w.finder(t)
+	first, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { _, err := f.LookupDomain(first, "spam.test"); ended <- err }()
+	for len(w.Requests()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	second, end := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer end()
+	if _, err := f.LookupDomain(second, "spam.test"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("second look-up: %v", err)
+	}
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("first look-up: %v", err)
+	}
+	w.Recover()
+	if _, err := f.LookupDomain(t.Context(), "spam.test"); err != nil {
+		t.Errorf("a look-up that was given up is in the way: %v", err)
 	}
 }
 

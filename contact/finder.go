@@ -59,6 +59,7 @@ type Finder struct {
 	config   Config
 	courtesy *courtesy
 	memory   memory
+	domains  domainMemory
 
 	mu     sync.Mutex
 	boot   *bootstrap

@@ -30,7 +30,7 @@ func (s *Store) keepAnswer(ctx context.Context, tx *change, answer json.RawMessa
 }
 
 // readAnswer returns the answer that decided a complaint; nil when none is kept.
-func readAnswer(ctx context.Context, tx *sql.Tx, complaint int64) (json.RawMessage, error) {
+func readAnswer(ctx context.Context, tx *transaction, complaint int64) (json.RawMessage, error) {
 	var answer []byte
 	var coding string
 	err := tx.QueryRowContext(ctx, `

@@ -29,7 +29,7 @@ func BenchmarkSubmit(b *testing.B) {
 	sqlite := inParallel(b, intoStore(file))
 	b.StopTimer()
 	postgres := inParallel(b, intoStore(shared))
-	single := inParallel(b, func(r Report) error { return singleRow(peer.writer, r) })
+	single := inParallel(b, func(r Report) error { return singleRow(peer.writer.DB, r) })
 	b.ReportMetric(float64(b.N)/sqlite.Seconds(), "reports/s")
 	b.ReportMetric(float64(b.N)/postgres.Seconds(), "reports/s-PostgreSQL")
 	b.ReportMetric(float64(b.N)/single.Seconds(), "single-row-commits/s")

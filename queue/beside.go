@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -13,7 +12,7 @@ import (
 // back, and what took them back, do not count.
 func (s *Store) Beside(ctx context.Context, id int64) (map[string]int64, error) {
 	beside := map[string]int64{}
-	err := s.view(ctx, func(tx *sql.Tx) error {
+	err := s.view(ctx, func(tx *transaction) error {
 		rows, err := tx.QueryContext(ctx, `
 			SELECT DISTINCT c.id, c.addressees FROM incidents mine
 			JOIN incidents i ON i.report_id = mine.report_id AND i.complaint_id <> $1

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"database/sql"
 	"math"
 )
 
@@ -15,7 +14,7 @@ type Case struct {
 // Case returns one complaint's case, or ErrNotFound.
 func (s *Store) Case(ctx context.Context, id int64) (*Case, error) {
 	var k Case
-	err := s.view(ctx, func(tx *sql.Tx) error {
+	err := s.view(ctx, func(tx *transaction) error {
 		c, err := readWhole(ctx, tx, id, math.MaxInt)
 		if err != nil {
 			return err
@@ -34,7 +33,7 @@ func (s *Store) Case(ctx context.Context, id int64) (*Case, error) {
 // absent.
 func (s *Store) Counts(ctx context.Context) (map[State]int, error) {
 	counts := make(map[State]int)
-	err := s.view(ctx, func(tx *sql.Tx) error {
+	err := s.view(ctx, func(tx *transaction) error {
 		rows, err := tx.QueryContext(ctx, `SELECT name, n FROM tallies WHERE day = 0 AND what = $1 AND n <> 0`, tallyState)
 		if err != nil {
 			return err

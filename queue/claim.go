@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -52,80 +53,105 @@ type ReportClaim struct {
 	Attempts int // how often it was claimed, this time included
 }
 
-// nextReport, nextComplaint and nextLookup find work that is due at $1.
+// nextReports, nextComplaint and nextLookup find work that is due at $1.
 const (
-	nextReport    = `SELECT id FROM reports WHERE due <= $1 ORDER BY due, id LIMIT 1`
+	nextReports   = `SELECT id FROM reports WHERE due <= $1 ORDER BY due, id LIMIT $4`
 	nextComplaint = `SELECT id FROM complaints WHERE due <= $1 ORDER BY due, id LIMIT 1`
 	nextLookup    = `SELECT id FROM complaints WHERE lookup_at <= $1 ORDER BY lookup_at, id LIMIT 1`
 )
 
-// ClaimReport takes the next report that is due, fresh ones first; nil when
-// there is none. The claim lasts for the lease unless renewed.
-func (s *Store) ClaimReport(ctx context.Context, d time.Duration) (*ReportClaim, error) {
-	c := &ReportClaim{lease: lease{
-		token: rand.Text(),
-		renew: `UPDATE reports SET due = $3 WHERE id = $1 AND lease = $2`,
-	}}
-	found, err := commit(ctx, s, func(ctx context.Context, tx *change) (bool, error) {
+// ClaimReports takes the next reports that are due, fresh ones first, n at most: many
+// for the price of one. The claims last for the lease unless renewed. With an error
+// may come claims all the same; what could not be read comes up again when its lease
+// ends.
+func (s *Store) ClaimReports(ctx context.Context, n int, d time.Duration) ([]*ReportClaim, error) {
+	token := rand.Text()
+	claims, err := commit(ctx, s, func(ctx context.Context, tx *change) (claims []*ReportClaim, err error) {
 		now := s.now()
-		err := tx.QueryRowContext(ctx, `
+		rows, err := tx.QueryContext(ctx, `
 			UPDATE reports SET lease = $2, due = $3, attempts = attempts + 1
-			WHERE id = (`+nextReport+s.engine.work+`) RETURNING id, attempts`,
-			micros(now), c.token, micros(now.Add(d))).Scan(&c.id, &c.Attempts)
-		if errors.Is(err, sql.ErrNoRows) {
-			return false, nil
+			WHERE id IN (`+nextReports+s.engine.work+`) RETURNING id, attempts`,
+			micros(now), token, micros(now.Add(d)), n)
+		if err != nil {
+			return nil, err
 		}
-		return err == nil, err
+		defer rows.Close()
+		for rows.Next() {
+			c := &ReportClaim{lease: lease{token: token, renew: `UPDATE reports SET due = $3 WHERE id = $1 AND lease = $2`}}
+			if err := rows.Scan(&c.id, &c.Attempts); err != nil {
+				return nil, err
+			}
+			claims = append(claims, c)
+		}
+		return claims, rows.Err()
 	})
-	if err != nil || !found {
+	if err != nil || len(claims) == 0 {
 		return nil, err
 	}
-	r, err := s.Report(ctx, c.id)
-	if err != nil {
-		return nil, err
-	}
-	c.Report = *r
-	return c, nil
+	slices.SortFunc(claims, func(a, b *ReportClaim) int { return cmp.Compare(a.id, b.id) })
+	return s.readClaimed(ctx, claims)
+}
+
+// readClaimed fills the reports in.
+func (s *Store) readClaimed(ctx context.Context, claims []*ReportClaim) (read []*ReportClaim, err error) {
+	var faults []error
+	err = s.view(ctx, func(tx *transaction) error {
+		for _, c := range claims {
+			r, err := readReport(ctx, tx, c.id, mailColumns)
+			if err != nil {
+				faults = append(faults, err)
+				continue
+			}
+			c.Report = *r
+			read = append(read, c)
+		}
+		return nil
+	})
+	return read, errors.Join(append(faults, err)...)
 }
 
 // File ends a report with a complaint, which is held or ready, has its
 // Message-ID, and the report among its incidents. It returns the complaint's
 // id. Complaint, incidents, event and the report's end are one change. ID,
 // Created and Updated are set here, as is ReadyAt of a ready one if zero.
-// LookupAt counts only for a held one. It is ErrOvertaken, and the claim goes on, when
-// there is a newer complaint of its Gathering than that has seen. Beside it the report
-// may make complaints to other parties: all are filed, or none.
-func (s *Store) File(ctx context.Context, claim *ReportClaim, c Complaint, beside ...Complaint) (int64, error) {
+// LookupAt counts only for a held one. Beside it the report may make complaints to
+// other parties: all are filed, or none. Where its Gathering says so, the report joins
+// a complaint that was filed meanwhile, and none of these is made.
+func (s *Store) File(ctx context.Context, claim *ReportClaim, c Complaint, beside ...Complaint) (id int64, joined bool, err error) {
 	all := append([]Complaint{c}, beside...)
 	for i := range all {
 		if err := all[i].check(claim.id); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 	}
-	id, err := commit(ctx, s, func(ctx context.Context, tx *change) (int64, error) {
-		if err := endReport(ctx, tx, claim); err != nil {
-			return 0, err
+	id, err = commit(ctx, s, func(ctx context.Context, tx *change) (id int64, err error) {
+		if id, joined, err = s.joinNewer(ctx, tx, claim, &c); joined || err != nil {
+			return id, err
 		}
-		if err := s.newest(ctx, tx, &c.Gathering); err != nil {
-			return 0, err
-		}
-		s.counted(tx, TallyCause, string(claim.Report.Cause))
-		var first int64
-		for i := range all {
-			c := &all[i]
-			id, err := s.insertComplaint(ctx, tx, c)
-			if err != nil {
-				return 0, err
-			}
-			first = cmp.Or(first, id)
-			s.add(tx, Event{ComplaintID: id, ReportID: claim.id, Actor: s.system, Action: ActionFiled, To: c.State, Reason: c.Hold})
-		}
-		return first, nil
+		return s.fileAll(ctx, tx, claim, all)
 	})
 	if err == nil {
 		s.wakeWorkers()
 	}
-	return id, err
+	return id, joined, err
+}
+
+// fileAll returns the id of the first.
+func (s *Store) fileAll(ctx context.Context, tx *change, claim *ReportClaim, all []Complaint) (first int64, err error) {
+	if err := endReport(ctx, tx, claim); err != nil {
+		return 0, err
+	}
+	s.counted(tx, TallyCause, string(claim.Report.Cause))
+	for i := range all {
+		c := &all[i]
+		id, err := s.insertComplaint(ctx, tx, c)
+		if err != nil {
+			return 0, err
+		}
+		first = cmp.Or(first, id)
+		s.add(tx, Event{ComplaintID: id, ReportID: claim.id, Actor: s.system, Action: ActionFiled, To: c.State, Reason: c.Hold})
+	}
+	return first, nil
 }
 
 func endReport(ctx context.Context, tx *change, c *ReportClaim) error {

@@ -49,7 +49,7 @@ func testReportLease(t *testing.T, b *fixture) {
 	if taken.Report.ID != id || taken.Attempts != 2 {
 		t.Fatalf("took over report %d at attempt %d, want %d at 2", taken.Report.ID, taken.Attempts, id)
 	}
-	_, err := b.File(b.ctx, old, sampleComplaint(id, Held))
+	_, _, err := b.File(b.ctx, old, sampleComplaint(id, Held))
 	wantErr(t, err, ErrLeaseLost)
 	wantErr(t, b.CloseReport(b.ctx, old, ""), ErrLeaseLost)
 	wantErr(t, b.ReleaseReport(b.ctx, old, b.clock.now(), ""), ErrLeaseLost)
@@ -61,7 +61,7 @@ func testReportLease(t *testing.T, b *fixture) {
 	if len(events) != 0 || len(list) != 0 {
 		t.Errorf("the lost claim left events %v and complaints %v", events, list)
 	}
-	_, err = b.File(b.ctx, taken, sampleComplaint(id, Held))
+	_, _, err = b.File(b.ctx, taken, sampleComplaint(id, Held))
 	b.check(err)
 	wantErr(t, b.CloseReport(b.ctx, taken, ""), ErrLeaseLost)
 	b.clock.advance(time.Hour)
@@ -77,7 +77,7 @@ func testRenew(t *testing.T, b *fixture) {
 	held := b.claimReport()
 	c := sampleComplaint(held.Report.ID, Held)
 	c.LookupAt = b.clock.now()
-	_, err := b.File(b.ctx, held, c)
+	_, _, err := b.File(b.ctx, held, c)
 	b.check(err)
 	lookup, err := b.ClaimLookup(b.ctx, time.Minute)
 	b.check(err)
@@ -120,7 +120,7 @@ func testFile(t *testing.T, b *fixture) {
 		},
 	}
 	b.clock.advance(time.Second)
-	complaint, err := b.File(b.ctx, claim, want)
+	complaint, _, err := b.File(b.ctx, claim, want)
 	b.check(err)
 	k, err := b.Case(b.ctx, complaint)
 	b.check(err)
@@ -157,7 +157,7 @@ func testFileRefuses(t *testing.T, b *fixture) {
 	} {
 		c := sampleComplaint(id, Held, "abuse@example.net")
 		spoil(&c)
-		if got, err := b.File(b.ctx, claim, c); err == nil || got != 0 {
+		if got, _, err := b.File(b.ctx, claim, c); err == nil || got != 0 {
 			t.Errorf("%s: filed as %d", name, got)
 		}
 	}
@@ -166,7 +166,7 @@ func testFileRefuses(t *testing.T, b *fixture) {
 	if len(list) != 1 {
 		t.Errorf("%d complaints after refusals, want 1", len(list))
 	}
-	_, err = b.File(b.ctx, claim, sampleComplaint(id, Held))
+	_, _, err = b.File(b.ctx, claim, sampleComplaint(id, Held))
 	b.check(err)
 }
 

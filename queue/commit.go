@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"database/sql"
+	"errors"
 )
 
 // maxGroup bounds one transaction: how much a crash can undo that nobody was
@@ -13,21 +14,25 @@ const maxGroup = 128
 // counts are collected: reports are stored together, and who writes to the trail
 // holds it until the commit, so that comes last.
 type change struct {
-	*sql.Tx
+	*transaction
 	reports []*incoming
 	events  []Event
 	tallies []tally
 	unnamed bool // place-holders of many rows are ? and not $1
+	careful bool // what one member did can be undone without the others
 }
 
-// job is one change that waits for the writer. It may run twice, but is
+// errSpoiled means that a member failed half-way in a change that is not careful.
+var errSpoiled = errors.New("a change failed half-way")
+
+// job is one change that waits for the writer. It may run several times, but is
 // committed at most once.
 type job struct {
 	ctx  context.Context
 	run  func(context.Context, *change) error
 	done chan error
 	// report is to be stored, in place of run. It fails only when the database
-	// does, and so needs no savepoint.
+	// does.
 	report *incoming
 }
 
@@ -106,7 +111,10 @@ func (s *Store) runGroup(group []*job) {
 	// when a statement is interrupted.
 	ctx, cancel := s.patient()
 	defer cancel()
-	errs, err := s.transact(ctx, group)
+	errs, err := s.transact(ctx, group, false)
+	if errors.Is(err, errSpoiled) {
+		errs, err = s.transact(ctx, group, true)
+	}
 	switch {
 	case err == nil:
 		tell(group, func(i int) error { return errs[i] })
@@ -120,8 +128,9 @@ func (s *Store) runGroup(group []*job) {
 }
 
 // transact runs and commits a group. It returns the members' errors, or a second
-// one when the transaction did not survive.
-func (s *Store) transact(ctx context.Context, group []*job) (errs []error, broken error) {
+// one when the transaction did not survive. To be careful costs each member a
+// savepoint, and SQLite a copy of the pages that it writes to: few groups need it.
+func (s *Store) transact(ctx context.Context, group []*job, careful bool) (errs []error, broken error) {
 	if err := s.engine.ready(s, ctx); err != nil {
 		return nil, err
 	}
@@ -130,7 +139,7 @@ func (s *Store) transact(ctx context.Context, group []*job) (errs []error, broke
 		return nil, err
 	}
 	defer tx.Rollback() // does nothing after Commit
-	c := &change{Tx: tx, unnamed: s.engine.unnamed}
+	c := &change{transaction: tx, unnamed: s.engine.unnamed, careful: careful}
 	if errs, err = c.runMembers(ctx, group); err != nil {
 		return nil, err
 	}
@@ -147,9 +156,9 @@ func (s *Store) transact(ctx context.Context, group []*job) (errs []error, broke
 
 // begin starts a transaction. A connection that the server has closed since it was
 // last used fails here, where nothing is lost by taking the next.
-func (s *Store) begin(ctx context.Context, db *sql.DB, o *sql.TxOptions) (tx *sql.Tx, err error) {
+func (s *Store) begin(ctx context.Context, db *pool, o *sql.TxOptions) (tx *transaction, err error) {
 	for range s.engine.beginnings {
-		if tx, err = db.BeginTx(ctx, o); err == nil || ctx.Err() != nil {
+		if tx, err = db.begin(ctx, o); err == nil || ctx.Err() != nil {
 			break
 		}
 	}
@@ -191,12 +200,31 @@ func (c *change) runMembers(ctx context.Context, group []*job) (errs []error, br
 }
 
 func (c *change) runMember(ctx context.Context, j *job) (err, broken error) {
+	if c.careful {
+		return c.runSaved(ctx, j)
+	}
+	c.touched = false
+	if err = c.runTold(ctx, j); err != nil && c.touched {
+		return nil, errSpoiled
+	}
+	return err, nil
+}
+
+// runTold forgets the events and counts of a member that fails.
+func (c *change) runTold(ctx context.Context, j *job) error {
 	events, tallies := len(c.events), len(c.tallies)
+	err := j.run(ctx, c)
+	if err != nil {
+		c.events, c.tallies = c.events[:events], c.tallies[:tallies]
+	}
+	return err
+}
+
+func (c *change) runSaved(ctx context.Context, j *job) (err, broken error) {
 	if _, err := c.ExecContext(ctx, "SAVEPOINT member"); err != nil {
 		return nil, err
 	}
-	if err = j.run(ctx, c); err != nil {
-		c.events, c.tallies = c.events[:events], c.tallies[:tallies]
+	if err = c.runTold(ctx, j); err != nil {
 		if _, failed := c.ExecContext(ctx, "ROLLBACK TO SAVEPOINT member"); failed != nil {
 			return nil, err // which is why there is nothing to roll back
 		}

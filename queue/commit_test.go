@@ -93,7 +93,7 @@ func TestGroupMembers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &fixture{t: t, ctx: t.Context(), Store: openAt(t, path, nil)}
 		taken := sampleComplaint(b.submit(), Held)
-		_, err := b.File(b.ctx, b.claimReport(), taken)
+		_, _, err := b.File(b.ctx, b.claimReport(), taken)
 		b.check(err)
 		submit := func() error { _, err := b.Submit(b.ctx, sampleReport(7)); return err }
 		b.submit()
@@ -101,7 +101,7 @@ func TestGroupMembers(t *testing.T) {
 		taken.Incidents[0].ReportID = claim.Report.ID
 		errs := together(b.Store, submit,
 			func() error { return b.Drop(b.ctx, 9, "user:anna", "") },
-			func() error { _, err := b.File(b.ctx, claim, taken); return err }, // its Message-ID is taken
+			func() error { _, _, err := b.File(b.ctx, claim, taken); return err }, // its Message-ID is taken
 			submit)
 		if errs[0] != nil || errs[3] != nil {
 			t.Errorf("good members got %v and %v", errs[0], errs[3])

@@ -124,12 +124,12 @@ func scanComplaint(row scanner) (*Complaint, error) {
 
 // readComplaint returns a complaint with contact, incidents and their reports, of which
 // the first, the sample, has its mail: a thousand would take all memory.
-func readComplaint(ctx context.Context, tx *sql.Tx, id int64) (*Complaint, error) {
+func readComplaint(ctx context.Context, tx *transaction, id int64) (*Complaint, error) {
 	return readWhole(ctx, tx, id, 1)
 }
 
 // readWhole reads the mail of so many of its reports.
-func readWhole(ctx context.Context, tx *sql.Tx, id int64, mails int) (*Complaint, error) {
+func readWhole(ctx context.Context, tx *transaction, id int64, mails int) (*Complaint, error) {
 	c, err := scanComplaint(tx.QueryRowContext(ctx, `SELECT `+complaintColumns+` FROM complaints WHERE id = $1`, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("complaint %d is %w", id, ErrNotFound)
@@ -144,7 +144,7 @@ func readWhole(ctx context.Context, tx *sql.Tx, id int64, mails int) (*Complaint
 	return c, err
 }
 
-func readIncidents(ctx context.Context, tx *sql.Tx, complaint int64, mails int) ([]Incident, error) {
+func readIncidents(ctx context.Context, tx *transaction, complaint int64, mails int) ([]Incident, error) {
 	reports, err := column[int64](ctx, tx, `SELECT report_id FROM incidents WHERE complaint_id = $1 ORDER BY position`, complaint)
 	if err != nil {
 		return nil, err

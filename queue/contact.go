@@ -39,7 +39,7 @@ func (s *Store) ContactFor(ctx context.Context, addr netip.Addr) (answer []byte,
 			at = cover(ip, block.Addr())
 			continue
 		}
-		err = s.compiled[selectContact].QueryRowContext(ctx, addrKey(block.Addr()), block.Bits(), addrKey(ip), micros(s.now())).Scan(&answer)
+		err = s.reader.QueryRowContext(ctx, selectContact, addrKey(block.Addr()), block.Bits(), addrKey(ip), micros(s.now())).Scan(&answer)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return answer, s.explain(err)
 		}
@@ -55,7 +55,7 @@ func (s *Store) ContactFor(ctx context.Context, addr netip.Addr) (answer []byte,
 func (s *Store) blockBelow(ctx context.Context, at netip.Prefix) (block netip.Prefix, err error) {
 	var base []byte
 	var bits int
-	err = s.compiled[selectBlock].QueryRowContext(ctx, addrKey(at.Addr()), at.Bits()).Scan(&base, &bits)
+	err = s.reader.QueryRowContext(ctx, selectBlock, addrKey(at.Addr()), at.Bits()).Scan(&base, &bits)
 	if errors.Is(err, sql.ErrNoRows) {
 		return block, nil
 	}

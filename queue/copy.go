@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"errors"
 	"fmt"
 	"hash"
@@ -67,7 +66,7 @@ func Copy(ctx context.Context, from, to *Store, progress func(table string, done
 
 // empty makes sure that nothing is in a queue but what its schema begins with.
 func (s *Store) empty(ctx context.Context) error {
-	return s.view(ctx, func(tx *sql.Tx) error {
+	return s.view(ctx, func(tx *transaction) error {
 		for _, t := range tables {
 			var n int64
 			if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM `+t.name+` LIMIT 2) AS some_rows`).Scan(&n); err != nil {
@@ -82,7 +81,7 @@ func (s *Store) empty(ctx context.Context) error {
 }
 
 func copyTable(ctx context.Context, from, to *Store, t table, progress func(string, int64, int64)) error {
-	return from.view(ctx, func(tx *sql.Tx) error {
+	return from.view(ctx, func(tx *transaction) error {
 		var all int64
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM `+t.name).Scan(&all); err != nil {
 			return err
@@ -117,7 +116,7 @@ func (s *Store) put(ctx context.Context, t table, columns []string, page [][]any
 }
 
 // scanTable reads a table in its order, some rows at once.
-func scanTable(ctx context.Context, tx *sql.Tx, t table, take func(columns []string, page [][]any, done int64) error) error {
+func scanTable(ctx context.Context, tx *transaction, t table, take func(columns []string, page [][]any, done int64) error) error {
 	rows, err := tx.QueryContext(ctx, `SELECT * FROM `+t.name+` ORDER BY `+t.key)
 	if err != nil {
 		return err
@@ -200,7 +199,7 @@ func compare(ctx context.Context, from, to *Store, t table, progress func(string
 func (s *Store) sum(ctx context.Context, t table, progress func(string, int64, int64)) (c Copied, err error) {
 	c.Table = t.name
 	h := sha256.New()
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		return scanTable(ctx, tx, t, func(columns []string, page [][]any, done int64) error {
 			c.Rows = done
 			progress("compare "+t.name, done, 0)

@@ -41,7 +41,7 @@ func TestInherit(t *testing.T) {
 	claim := b.claimReport()
 	lookup := sampleComplaint(claim.Report.ID, Held)
 	lookup.LookupAt = time.Unix(1, 0)
-	_, err := b.File(b.ctx, claim, lookup)
+	_, _, err := b.File(b.ctx, claim, lookup)
 	b.check(err)
 	b.submit()
 	b.claimAll(1, 1, 1)
@@ -57,19 +57,21 @@ func (f *fixture) claimAll(reports, complaints, lookups int) {
 	f.t.Helper()
 	var got [3]int
 	for {
-		r, err := f.ClaimReport(f.ctx, time.Hour)
+		r, err := f.ClaimReports(f.ctx, 10, time.Hour)
 		f.check(err)
 		c, err := f.ClaimComplaint(f.ctx, time.Hour)
 		f.check(err)
 		l, err := f.ClaimLookup(f.ctx, time.Hour)
 		f.check(err)
-		if r == nil && c == nil && l == nil {
+		if len(r) == 0 && c == nil && l == nil {
 			break
 		}
-		for i, claimed := range []bool{r != nil, c != nil, l != nil} {
-			if claimed {
-				got[i]++
-			}
+		got[0] += len(r)
+		if c != nil {
+			got[1]++
+		}
+		if l != nil {
+			got[2]++
 		}
 	}
 	if want := [3]int{reports, complaints, lookups}; got != want {

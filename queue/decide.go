@@ -155,7 +155,7 @@ func (s *Store) apply(ctx context.Context, tx *change, d Decision, ids []int64) 
 			ready_at = CASE WHEN state = 'deferred' THEN ready_at ELSE ` + w.arg(micros(s.now())) + ` END,
 			sender = CASE WHEN state = 'deferred' THEN sender ELSE ` + w.arg(sender) + ` END`
 	}
-	if t.to == Dropped {
+	if t.to == Dropped || t.to == Sent {
 		set += `, gathers = NULL, sketch = ` + w.arg([]byte{})
 	}
 	in(&w, "id", ids)
@@ -179,7 +179,7 @@ const FormatWithdrawal = "withdrawal"
 // withdraw lets those who have a complaint know that it is taken back. The message
 // is a complaint of its own, so that it is sent, tried again and shown like one.
 func (s *Store) withdraw(ctx context.Context, tx *change, d Decision, id int64) error {
-	c, err := readComplaint(ctx, tx.Tx, id)
+	c, err := readComplaint(ctx, tx.transaction, id)
 	if err != nil {
 		return err
 	}

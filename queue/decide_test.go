@@ -40,7 +40,7 @@ func testEdit(t *testing.T, b *fixture) {
 	c := b.claimReport()
 	without := sampleComplaint(c.Report.ID, Held)
 	without.Hold, without.LookupAt = "no contact: nobody found", b.clock.now().Add(time.Hour)
-	id, err := b.File(b.ctx, c, without)
+	id, _, err := b.File(b.ctx, c, without)
 	b.check(err)
 	b.check(b.Edit(b.ctx, id, Edit{To: []string{"noc@example.net"}, Letter: "Dear desk,\nplease look."}, "user:anna", "they said so by telephone"))
 	k, err := b.Case(b.ctx, id)

@@ -51,7 +51,7 @@ func (s *Store) ClaimComplaint(ctx context.Context, d time.Duration) (*Complaint
 
 // load fills in a complaint that was just claimed.
 func (s *Store) load(ctx context.Context, id int64, into *Complaint) error {
-	return s.view(ctx, func(tx *sql.Tx) error {
+	return s.view(ctx, func(tx *transaction) error {
 		c, err := readComplaint(ctx, tx, id)
 		if err == nil {
 			*into = *c
@@ -150,20 +150,29 @@ type Found struct {
 	// Ready lets it out now, in the name of Sender.
 	Ready  bool
 	Sender Sender
+	// Form makes it a person's task, to be brought to the desk's page.
+	Form bool
 }
 
-// SetContact ends a look-up. The complaint stays held unless it is ready now.
+// SetContact ends a look-up. The complaint stays held unless it is ready now, or a
+// person's task; LookupAt counts only for a held one.
 func (s *Store) SetContact(ctx context.Context, c *LookupClaim, f Found) error {
 	if f.Ready && len(f.To) == 0 {
 		return errors.New("a complaint without contact can't be ready")
+	}
+	if f.Ready && f.Form {
+		return errors.New("a complaint goes out or to a page, not both")
 	}
 	to, err := encodeList(f.To)
 	if err != nil {
 		return err
 	}
 	action := ActionContact
-	if f.Ready {
+	switch {
+	case f.Ready:
 		action = ActionReleased
+	case f.Form:
+		action, f.LookupAt = ActionTasked, time.Time{}
 	}
 	_, err = commit(ctx, s, func(ctx context.Context, tx *change) (none struct{}, err error) {
 		if err := endClaim(ctx, tx, &c.lease); err != nil {

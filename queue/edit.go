@@ -21,7 +21,7 @@ func (s *Store) Edit(ctx context.Context, id int64, e Edit, actor, reason string
 		return err
 	}
 	_, err = commit(ctx, s, func(ctx context.Context, tx *change) (none struct{}, err error) {
-		c, err := readComplaint(ctx, tx.Tx, id)
+		c, err := readComplaint(ctx, tx.transaction, id)
 		if err != nil {
 			return none, err
 		}

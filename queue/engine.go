@@ -33,7 +33,6 @@ type engine struct {
 	// insertReports stores reports and sets their ids. It is what runs for each
 	// tagged mail, and so is written for each engine.
 	insertReports func(s *Store, ctx context.Context, tx *change, all []*incoming) error
-	compiled      []string // statements for the writer that run for each report
 	// undone reports whether after this error nothing was changed for sure.
 	undone func(err error) bool
 	// giveBack returns the space of removed rows to the system.
@@ -49,6 +48,7 @@ type engine struct {
 	mayReturn func(err error) bool
 
 	unnamed    bool               // takes ?, and is slow with very many names like $1
+	compiles   bool               // gains by compiled statements
 	writers    int                // at once
 	beginnings int                // tries of a transaction's first statement, as connections may be stale
 	soleDaemon bool               // all claims are of the daemon before, when one starts
@@ -77,12 +77,11 @@ type preparation struct {
 	err  error
 }
 
-// prepare sees that the schema fits and compiles the statements, until that has
-// succeeded once. It goes on when the one who asked for it waits no longer: a large
+// prepare sees that the schema fits, until that has succeeded once. It goes on when the one who asked for it waits no longer: a large
 // queue takes its time to be brought up to date.
 func (s *Store) prepare(ctx context.Context) error {
 	s.setUp.Lock()
-	if s.compiled != nil {
+	if s.prepared {
 		s.setUp.Unlock()
 		return nil
 	}
@@ -105,13 +104,10 @@ func (s *Store) prepareNow(p *preparation) {
 	defer close(p.done)
 	ctx, cancel := context.WithTimeout(context.Background(), maxUpgrade)
 	defer cancel()
-	var compiled map[string]*sql.Stmt
-	if p.err = s.migrate(ctx); p.err == nil {
-		compiled, p.err = s.compile(ctx)
-	}
+	p.err = s.migrate(ctx)
 	s.setUp.Lock()
 	defer s.setUp.Unlock()
-	s.compiled, s.preparing = compiled, nil
+	s.prepared, s.preparing = p.err == nil, nil
 }
 
 func (s *Store) explain(err error) error {
@@ -121,26 +117,18 @@ func (s *Store) explain(err error) error {
 	return s.engine.hint(s.place, err)
 }
 
-func (s *Store) compile(ctx context.Context) (map[string]*sql.Stmt, error) {
-	compiled := make(map[string]*sql.Stmt)
-	for db, queries := range map[*sql.DB][]string{
-		s.writer: s.engine.compiled,
-		s.reader: {selectBlock, selectContact, selectCandidates},
-	} {
-		for _, q := range queries {
-			stmt, err := db.PrepareContext(ctx, q)
-			if err != nil {
-				return nil, err
-			}
-			compiled[q] = stmt // closed with db
-		}
-	}
-	return compiled, nil
+// open takes the two sides of a database.
+func (s *Store) open(writer, reader *sql.DB) {
+	writer.SetMaxOpenConns(s.engine.writers)
+	writer.SetMaxIdleConns(s.engine.writers)
+	reader.SetMaxOpenConns(readers)
+	reader.SetMaxIdleConns(readers)
+	s.writer, s.reader = newPool(writer, s.engine.compiles), newPool(reader, s.engine.compiles)
 }
 
 func (s *Store) disconnect() error {
 	var faults []error
-	for _, db := range []*sql.DB{s.reader, s.writer} {
+	for _, db := range []*pool{s.reader, s.writer} {
 		if db != nil {
 			faults = append(faults, db.Close())
 		}

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"database/sql"
 	"math"
 	"slices"
 )
@@ -19,7 +18,7 @@ type EventFilter struct {
 
 // Events returns the trail, newest first.
 func (s *Store) Events(ctx context.Context, f EventFilter) (events []Event, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		events, err = readEvents(ctx, tx, f)
 		return err
 	})
@@ -28,7 +27,7 @@ func (s *Store) Events(ctx context.Context, f EventFilter) (events []Event, err 
 
 // readEvents puts only the conditions that are set into the query, so that each
 // of them can use its index.
-func readEvents(ctx context.Context, tx *sql.Tx, f EventFilter) ([]Event, error) {
+func readEvents(ctx context.Context, tx *transaction, f EventFilter) ([]Event, error) {
 	var w where
 	if f.ComplaintID != 0 {
 		w.and("complaint_id = ", f.ComplaintID)
@@ -66,7 +65,7 @@ func readEvents(ctx context.Context, tx *sql.Tx, f EventFilter) ([]Event, error)
 }
 
 // history returns all events of a complaint, oldest first.
-func history(ctx context.Context, tx *sql.Tx, complaint int64) ([]Event, error) {
+func history(ctx context.Context, tx *transaction, complaint int64) ([]Event, error) {
 	events, err := readEvents(ctx, tx, EventFilter{ComplaintID: complaint, Limit: math.MaxInt32})
 	slices.Reverse(events)
 	return events, err

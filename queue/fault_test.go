@@ -2,7 +2,6 @@ package queue
 
 import (
 	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -243,7 +242,7 @@ func limitFiles(t *testing.T, s *Store, left int64) {
 // away can't be shown by killing a process.
 func TestDurable(t *testing.T) {
 	s := openAt(t, filepath.Join(t.TempDir(), "queue.db"), nil)
-	for _, db := range []*sql.DB{s.writer, s.reader} {
+	for _, db := range []*pool{s.writer, s.reader} {
 		var journal string
 		var sync int
 		err := errors.Join(db.QueryRow(`PRAGMA journal_mode`).Scan(&journal), db.QueryRow(`PRAGMA synchronous`).Scan(&sync))

@@ -58,21 +58,21 @@ type eraser struct {
 const eraseStep = 500
 
 // each calls fn with the key and the columns of every row of a table, some at once.
-func (x *eraser) each(ctx context.Context, what, table, key string, columns []string, fn func(tx *sql.Tx, id int64, values [][]byte) error) error {
+func (x *eraser) each(ctx context.Context, what, table, key string, columns []string, fn func(tx *transaction, id int64, values [][]byte) error) error {
 	var last sql.NullInt64
-	err := x.view(ctx, func(tx *sql.Tx) error {
+	err := x.view(ctx, func(tx *transaction) error {
 		return tx.QueryRowContext(ctx, `SELECT max(`+key+`) FROM `+table).Scan(&last)
 	})
 	for from := int64(0); err == nil && from <= last.Int64 && last.Valid; from += eraseStep {
 		x.progress(what, from, last.Int64)
-		err = x.view(ctx, func(tx *sql.Tx) error {
+		err = x.view(ctx, func(tx *transaction) error {
 			return eachOf(ctx, tx, table, key, columns, from, func(id int64, values [][]byte) error { return fn(tx, id, values) })
 		})
 	}
 	return err
 }
 
-func eachOf(ctx context.Context, tx *sql.Tx, table, key string, columns []string, from int64, fn func(int64, [][]byte) error) error {
+func eachOf(ctx context.Context, tx *transaction, table, key string, columns []string, from int64, fn func(int64, [][]byte) error) error {
 	query := `SELECT ` + key
 	for _, c := range columns {
 		query += `, ` + c
@@ -102,7 +102,7 @@ func eachOf(ctx context.Context, tx *sql.Tx, table, key string, columns []string
 // find notes the reports and complaints that the address stands in.
 func (x *eraser) find(ctx context.Context) error {
 	mails := map[int64]bool{}
-	err := x.each(ctx, "mail", "mail", "id", []string{"coding", "header", "body"}, func(_ *sql.Tx, id int64, v [][]byte) error {
+	err := x.each(ctx, "mail", "mail", "id", []string{"coding", "header", "body"}, func(_ *transaction, id int64, v [][]byte) error {
 		in, err := x.inMail(string(v[0]), v[1], v[2])
 		if in {
 			mails[id] = true
@@ -113,7 +113,7 @@ func (x *eraser) find(ctx context.Context) error {
 		return err
 	}
 	err = x.each(ctx, "reports", "reports", "id", []string{"reporter", "reason", "mail_from", "coalesce(session, '')", "CAST(mail_id AS TEXT)"},
-		func(_ *sql.Tx, id int64, v [][]byte) error {
+		func(_ *transaction, id int64, v [][]byte) error {
 			if x.inAny(v[:4]) || mails[number10(v[4])] {
 				x.reports[id] = true
 			}
@@ -122,7 +122,7 @@ func (x *eraser) find(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = x.each(ctx, "recipients", "recipients", "report_id", []string{"address"}, func(_ *sql.Tx, id int64, v [][]byte) error {
+	err = x.each(ctx, "recipients", "recipients", "report_id", []string{"address"}, func(_ *transaction, id int64, v [][]byte) error {
 		if x.inAny(v) {
 			x.reports[id] = true
 		}
@@ -131,7 +131,7 @@ func (x *eraser) find(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	note := func(_ *sql.Tx, id int64, v [][]byte) error {
+	note := func(_ *transaction, id int64, v [][]byte) error {
 		if x.inAny(v) {
 			x.complaints[id] = true
 		}
@@ -141,7 +141,7 @@ func (x *eraser) find(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return x.each(ctx, "chains", "incidents", "complaint_id", []string{"chain", "CAST(report_id AS TEXT)"}, func(tx *sql.Tx, id int64, v [][]byte) error {
+	return x.each(ctx, "chains", "incidents", "complaint_id", []string{"chain", "CAST(report_id AS TEXT)"}, func(tx *transaction, id int64, v [][]byte) error {
 		if x.reports[number10(v[1])] {
 			x.complaints[id] = true
 		}
@@ -181,7 +181,7 @@ func sorted(set map[int64]bool) []int64 {
 }
 
 func (x *eraser) eraseComplaint(ctx context.Context, tx *change, id int64) error {
-	c, err := readComplaint(ctx, tx.Tx, id)
+	c, err := readComplaint(ctx, tx.transaction, id)
 	if err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ func (x *eraser) eraseComplaint(ctx context.Context, tx *change, id int64) error
 			}
 		}
 	}
-	if c, err = readComplaint(ctx, tx.Tx, id); err != nil {
+	if c, err = readComplaint(ctx, tx.transaction, id); err != nil {
 		return err
 	}
 	x.add(tx, Event{ComplaintID: id, Actor: x.actor, Action: ActionForgotten})
@@ -235,7 +235,7 @@ func (x *eraser) settle(ctx context.Context, tx *change, c *Complaint) error {
 }
 
 func (x *eraser) eraseChains(ctx context.Context, tx *change, complaint int64) error {
-	chains, err := column[string](ctx, tx.Tx, `SELECT chain FROM incidents WHERE complaint_id = $1`, complaint)
+	chains, err := column[string](ctx, tx.transaction, `SELECT chain FROM incidents WHERE complaint_id = $1`, complaint)
 	if err != nil {
 		return err
 	}
@@ -295,7 +295,7 @@ func (x *eraser) eraseReport(ctx context.Context, tx *change, id int64) error {
 
 // eraseEvents takes reasons out of the trail and leaves their digests.
 func (x *eraser) eraseEvents(ctx context.Context) error {
-	return x.each(ctx, "events", "events", "id", []string{"reason", "salt"}, func(_ *sql.Tx, id int64, v [][]byte) error {
+	return x.each(ctx, "events", "events", "id", []string{"reason", "salt"}, func(_ *transaction, id int64, v [][]byte) error {
 		if !x.in(v[0]) {
 			return nil
 		}
@@ -311,7 +311,7 @@ func (x *eraser) eraseEvents(ctx context.Context) error {
 // eraseAnswers removes what registries said of the address. It is asked again when it
 // is needed.
 func (x *eraser) eraseAnswers(ctx context.Context) error {
-	err := x.each(ctx, "answers", "answers", "id", []string{"coding", "answer"}, func(_ *sql.Tx, id int64, v [][]byte) error {
+	err := x.each(ctx, "answers", "answers", "id", []string{"coding", "answer"}, func(_ *transaction, id int64, v [][]byte) error {
 		answer, err := unpack(string(v[0]), v[1])
 		if err != nil || !x.inAnswer(answer) {
 			return err
@@ -336,7 +336,7 @@ func (x *eraser) eraseAnswers(ctx context.Context) error {
 // writer, who only removes.
 func (x *eraser) eraseContacts(ctx context.Context) error {
 	var found [][]byte
-	err := x.view(ctx, func(tx *sql.Tx) error {
+	err := x.view(ctx, func(tx *transaction) error {
 		answers, err := column[[]byte](ctx, tx, `SELECT answer FROM contacts`)
 		for _, a := range answers {
 			if x.inAnswer(a) {

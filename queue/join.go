@@ -16,24 +16,23 @@ type Gathering struct {
 	Key string
 	// Sketch is what the mailing is known by; its form is the reporter's.
 	Sketch []byte
-	// Seen is the newest complaint of the key that the mailing was compared with.
-	Seen int64
+	// Seen is the newest complaint of the key that the mailing was compared with, and
+	// Joins chooses among those that were filed since, newest first, the one that the
+	// report joins. It may be asked more than once; nil joins none.
+	Seen  int64
+	Joins func([]Candidate) (id int64, ok bool)
 }
 
 // Candidate is a complaint that may still take reports.
 type Candidate struct {
 	ID     int64
-	State  State // Held or Ready
+	State  State // Held, Form or Ready
 	Sketch []byte
 }
 
-var (
-	// ErrJoin means that a complaint takes no report any more: it goes out, a person
-	// has decided about it, or it is full.
-	ErrJoin = errors.New("complaint takes no more reports")
-	// ErrOvertaken means that another complaint of the key was filed meanwhile.
-	ErrOvertaken = errors.New("another complaint was filed first")
-)
+// ErrJoin means that a complaint takes no report any more: it goes out, a person
+// has decided about it, or it is full.
+var ErrJoin = errors.New("complaint takes no more reports")
 
 const (
 	// MaxIncidents of one complaint; reading a case must stay cheap.
@@ -42,7 +41,7 @@ const (
 	MaxCandidates = 100
 )
 
-const selectCandidates = `SELECT id, state, sketch FROM complaints WHERE gathers = $1 ORDER BY id DESC LIMIT $2`
+const selectCandidates = `SELECT id, state, sketch FROM complaints WHERE gathers = $1 AND id > $2 ORDER BY id DESC LIMIT $3`
 
 func gatherKey(key string) sql.NullInt64 {
 	return sql.NullInt64{Int64: term("gathers", key), Valid: key != ""}
@@ -51,22 +50,28 @@ func gatherKey(key string) sql.NullInt64 {
 // Candidates returns the complaints of a key that may still take reports, newest
 // first, of many the newest hundred.
 func (s *Store) Candidates(ctx context.Context, key string) (all []Candidate, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.StmtContext(ctx, s.compiled[selectCandidates]).QueryContext(ctx, gatherKey(key), MaxCandidates)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var c Candidate
-			if err := rows.Scan(&c.ID, &c.State, &c.Sketch); err != nil {
-				return err
-			}
-			all = append(all, c)
-		}
-		return rows.Err()
+	err = s.view(ctx, func(tx *transaction) error {
+		all, err = readCandidates(ctx, tx, key, 0)
+		return err
 	})
 	return all, err
+}
+
+// readCandidates returns those that were filed after one.
+func readCandidates(ctx context.Context, tx *transaction, key string, after int64) (all []Candidate, err error) {
+	rows, err := tx.QueryContext(ctx, selectCandidates, gatherKey(key), after, MaxCandidates)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var c Candidate
+		if err := rows.Scan(&c.ID, &c.State, &c.Sketch); err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, rows.Err()
 }
 
 // Join ends a report's claim by adding it to a complaint, the report filled in. It
@@ -74,24 +79,28 @@ func (s *Store) Candidates(ctx context.Context, key string) (all []Candidate, er
 func (s *Store) Join(ctx context.Context, claim *ReportClaim, complaint int64, in Incident) error {
 	in.ReportID = claim.id
 	_, err := commit(ctx, s, func(ctx context.Context, tx *change) (none struct{}, err error) {
-		position, state, err := s.nextPosition(ctx, tx, complaint)
-		if err != nil {
-			return none, err
-		}
-		if err := endReport(ctx, tx, claim); err != nil {
-			return none, err
-		}
-		if err := insertIncident(ctx, tx, complaint, position, in); err != nil {
-			return none, err
-		}
-		if _, err := tx.ExecContext(ctx, `UPDATE complaints SET updated = $1 WHERE id = $2`, micros(s.now()), complaint); err != nil {
-			return none, err
-		}
-		s.counted(tx, TallyCause, string(claim.Report.Cause))
-		s.add(tx, Event{ComplaintID: complaint, ReportID: claim.id, Actor: s.system, Action: ActionJoined, From: state, To: state})
-		return none, insertTerms(ctx, tx, complaint, incidentTerms(&in))
+		return none, s.join(ctx, tx, claim, complaint, in)
 	})
 	return err
+}
+
+func (s *Store) join(ctx context.Context, tx *change, claim *ReportClaim, complaint int64, in Incident) error {
+	position, state, err := s.nextPosition(ctx, tx, complaint)
+	if err != nil {
+		return err
+	}
+	if err := endReport(ctx, tx, claim); err != nil {
+		return err
+	}
+	if err := insertIncident(ctx, tx, complaint, position, in); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE complaints SET updated = $1 WHERE id = $2`, micros(s.now()), complaint); err != nil {
+		return err
+	}
+	s.counted(tx, TallyCause, string(claim.Report.Cause))
+	s.add(tx, Event{ComplaintID: complaint, ReportID: claim.id, Actor: s.system, Action: ActionJoined, From: state, To: state})
+	return insertTerms(ctx, tx, complaint, incidentTerms(&in))
 }
 
 // nextPosition returns where the next incident of a complaint stands, and keeps the
@@ -112,23 +121,35 @@ func (s *Store) nextPosition(ctx context.Context, tx *change, complaint int64) (
 	return position, state, err
 }
 
-// newest makes sure that no complaint of the key was filed that its reporter has not
-// seen. What others file of it meanwhile waits for the commit.
-func (s *Store) newest(ctx context.Context, tx *change, g *Gathering) error {
-	if g.Key == "" {
-		return nil
+// joinNewer adds the report to a complaint that its reporter has not seen, where the
+// gathering finds one. What others file of the key meanwhile waits for the commit.
+func (s *Store) joinNewer(ctx context.Context, tx *change, claim *ReportClaim, c *Complaint) (id int64, joined bool, err error) {
+	g := &c.Gathering
+	if g.Key == "" || g.Joins == nil {
+		return 0, false, nil
 	}
 	if s.engine.keyLock != "" {
 		if _, err := tx.ExecContext(ctx, s.engine.keyLock, int32(gatherKey(g.Key).Int64)); err != nil {
-			return err
+			return 0, false, err
 		}
 	}
-	var id sql.NullInt64
-	err := tx.QueryRowContext(ctx, `SELECT max(id) FROM complaints WHERE gathers = $1`, gatherKey(g.Key)).Scan(&id)
-	if err == nil && id.Int64 > g.Seen {
-		err = ErrOvertaken
+	newer, err := readCandidates(ctx, tx.transaction, g.Key, g.Seen)
+	if err != nil {
+		return 0, false, err
 	}
-	return err
+	id, ok := g.Joins(newer)
+	if !ok {
+		return 0, false, nil
+	}
+	for _, in := range c.Incidents {
+		if in.ReportID == claim.id {
+			err = s.join(ctx, tx, claim, id, in)
+		}
+	}
+	if errors.Is(err, ErrJoin) {
+		return 0, false, nil
+	}
+	return id, err == nil, err
 }
 
 // LetOut chooses complaints that were let out: to a mailbox, about a network, or all.
@@ -152,7 +173,7 @@ func (s *Store) LetOut(ctx context.Context, f LetOut) (at []time.Time, err error
 		return nil, err
 	}
 	(&search{}).having(&w, terms)
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		all, err := column[int64](ctx, tx, `SELECT c.ready_at FROM complaints c`+w.clause()+
 			` ORDER BY c.ready_at DESC LIMIT `+w.arg(limit(f.Limit)), w.args...)
 		for _, n := range all {

@@ -1,10 +1,10 @@
 package queue
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -16,7 +16,7 @@ func (b *fixture) gathering(state State, key string) int64 {
 	c := b.claimReport()
 	k := sampleComplaint(c.Report.ID, state, "abuse@example.net")
 	k.Gathering = Gathering{Key: key, Sketch: []byte{1, 2}}
-	id, err := b.File(b.ctx, c, k)
+	id, _, err := b.File(b.ctx, c, k)
 	b.check(err)
 	return id
 }
@@ -94,40 +94,81 @@ func testJoinRefused(t *testing.T, b *fixture) {
 	b.check(b.CloseReport(b.ctx, claim, "still ours"))
 }
 
-// testOvertaken files one mailing from many sides at once: it becomes one complaint.
+// testJoinForm: a person's task takes reports until he has brought it to the page.
+func testJoinForm(t *testing.T, b *fixture) {
+	id := b.gathering(Form, "k")
+	if d := diff([]Candidate{{id, Form, []byte{1, 2}}}, b.candidates("k")); d != "" {
+		t.Error(d)
+	}
+	b.submit()
+	claim := b.claimReport()
+	b.check(b.Join(b.ctx, claim, id, Incident{Report: claim.Report}))
+	b.check(b.one(b.Decide(b.ctx, Decision{Action: ActionDone, Actor: "user:anna"}, id)))
+	if got := b.trail(id); got != "filed>form joined>form done>sent" || len(b.complaint(id).Incidents) != 2 {
+		t.Errorf("trail %s of %+v", got, b.complaint(id).Incidents)
+	}
+	b.submit()
+	claim = b.claimReport()
+	wantErr(t, b.Join(b.ctx, claim, id, Incident{Report: claim.Report}), ErrJoin)
+	if all := b.candidates("k"); len(all) != 0 {
+		t.Errorf("%+v after it was done", all)
+	}
+}
+
+// testOvertaken files one mailing from many sides at once, of which none has seen
+// another's complaint: it becomes one.
 func testOvertaken(t *testing.T, b *fixture) {
 	const sides = 12
-	var claims []*ReportClaim
+	var wg sync.WaitGroup
+	var filed atomic.Int32
 	for range sides {
 		b.submit()
-		claims = append(claims, b.claimReport())
-	}
-	var wg sync.WaitGroup
-	for _, claim := range claims {
+		claim := b.claimReport()
+		k := sampleComplaint(claim.Report.ID, Held, "abuse@example.net")
+		k.Gathering = Gathering{Key: "k", Joins: newest}
 		wg.Go(func() {
-			for {
-				all, err := b.Candidates(b.ctx, "k")
-				if err == nil && len(all) > 0 {
-					err = b.Join(b.ctx, claim, all[0].ID, Incident{Report: claim.Report})
-				} else if err == nil {
-					k := sampleComplaint(claim.Report.ID, Held, "abuse@example.net")
-					k.Gathering = Gathering{Key: "k"}
-					_, err = b.File(b.ctx, claim, k)
-				}
-				if errors.Is(err, ErrOvertaken) {
-					continue
-				}
-				if err != nil {
-					t.Error(err)
-				}
-				return
+			_, joined, err := b.File(b.ctx, claim, k)
+			if err != nil {
+				t.Error(err)
+			}
+			if !joined {
+				filed.Add(1)
 			}
 		})
 	}
 	wg.Wait()
 	all := b.candidates("k")
-	if len(all) != 1 || len(b.complaint(all[0].ID).Incidents) != sides {
-		t.Errorf("%d complaints: %+v", len(all), all)
+	if len(all) != 1 || filed.Load() != 1 || len(b.complaint(all[0].ID).Incidents) != sides {
+		t.Errorf("%d complaints, %d said to be filed: %+v", len(all), filed.Load(), all)
+	}
+	b.verified()
+}
+
+func newest(open []Candidate) (int64, bool) {
+	if len(open) == 0 {
+		return 0, false
+	}
+	return open[0].ID, true
+}
+
+// testOvertakenAlone: what was seen is not asked about again, and what takes no more
+// reports is no reason not to file.
+func testOvertakenAlone(t *testing.T, b *fixture) {
+	seen, full := b.gathering(Held, "k"), b.gathering(Held, "k")
+	_, err := b.writer.ExecContext(b.ctx, `UPDATE incidents SET position = $1 WHERE complaint_id = $2`, MaxIncidents-1, full)
+	b.check(err)
+	b.submit()
+	claim := b.claimReport()
+	k := sampleComplaint(claim.Report.ID, Held, "abuse@example.net")
+	var asked []Candidate
+	k.Gathering = Gathering{Key: "k", Seen: seen, Joins: func(newer []Candidate) (int64, bool) {
+		asked = newer
+		return newest(newer)
+	}}
+	id, joined, err := b.File(b.ctx, claim, k)
+	b.check(err)
+	if joined || id == full || len(asked) != 1 || asked[0].ID != full {
+		t.Errorf("complaint %d, joined: %v, asked about %+v", id, joined, asked)
 	}
 }
 
@@ -140,7 +181,7 @@ func testRelease(t *testing.T, b *fixture) {
 		c := b.claimReport()
 		k := sampleComplaint(c.Report.ID, Held, "abuse@example.net")
 		k.LookupAt = at
-		id, err := b.File(b.ctx, c, k)
+		id, _, err := b.File(b.ctx, c, k)
 		b.check(err)
 		return id
 	}

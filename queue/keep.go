@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"database/sql"
 	"encoding/hex"
 	"time"
 )
@@ -39,7 +38,7 @@ func (s *Store) Keep(ctx context.Context, r Retention) {
 func (s *Store) logHead(ctx context.Context, logged int64) int64 {
 	var id int64
 	var hash []byte
-	err := s.view(ctx, func(tx *sql.Tx) error {
+	err := s.view(ctx, func(tx *transaction) error {
 		return tx.QueryRowContext(ctx, `SELECT head_id, head_hash FROM trail`).Scan(&id, &hash)
 	})
 	if err == nil && id != logged {

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -62,7 +61,7 @@ const few = 5000
 
 // List returns complaints without Contact and Incidents.
 func (s *Store) List(ctx context.Context, f Filter) (list []Complaint, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		q, err := s.query(ctx, tx, f)
 		if err != nil {
 			return err
@@ -77,7 +76,7 @@ func (s *Store) List(ctx context.Context, f Filter) (list []Complaint, err error
 // After and Limit don't count.
 func (s *Store) IDs(ctx context.Context, f Filter) (ids []int64, err error) {
 	f.After = ""
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		q, err := s.query(ctx, tx, f)
 		if err != nil {
 			return err

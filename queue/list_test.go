@@ -32,7 +32,7 @@ func testFilters(t *testing.T, b *fixture) {
 			c.To = []string{"Abuse@example.net", "noc@other.example"}[:1+i%2]
 		}
 		c.Incidents[0].Report = claim.Report
-		id, err := b.File(b.ctx, claim, c)
+		id, _, err := b.File(b.ctx, claim, c)
 		b.check(err)
 		b.clock.advance(90 * time.Minute)
 		if i%7 == 0 {

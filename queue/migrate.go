@@ -53,7 +53,7 @@ func (s *Store) provider() (*goose.Provider, error) {
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
-	return goose.NewProvider(s.engine.goose, s.writer, files, options...)
+	return goose.NewProvider(s.engine.goose, s.writer.DB, files, options...)
 }
 
 // schemaVersion is 0 for an empty database.

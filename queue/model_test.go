@@ -53,7 +53,7 @@ func testModel(t *testing.T, open opener) {
 		r.Repeat(map[string]func(*rapid.T){
 			"compare":        m.compare,
 			"submit":         m.doSubmit,
-			"claim report":   m.doClaimReport,
+			"claim reports":  m.doClaimReports,
 			"end report":     m.doEndReport,
 			"join":           m.doJoin,
 			"claim":          m.doClaimComplaint,
@@ -101,21 +101,29 @@ func (m *model) doSubmit(*rapid.T) { m.reports[m.submit()] = &item{open: true} }
 
 func self(it *item) *item { return it }
 
-func (m *model) doClaimReport(r *rapid.T) {
-	want := due(m.reports, m.clock.now(), self)
-	c, err := m.ClaimReport(m.ctx, modelLease)
+func (m *model) doClaimReports(r *rapid.T) {
+	n := rapid.IntRange(1, 3).Draw(r, "claims")
+	claims, err := m.ClaimReports(m.ctx, n, modelLease)
 	m.check(err)
-	if want == 0 {
-		if c != nil {
-			r.Fatalf("claimed report %d, want none", c.Report.ID)
+	var got, want []int64
+	for _, c := range claims {
+		got = append(got, c.Report.ID)
+	}
+	for range n {
+		id := due(m.reports, m.clock.now(), self)
+		if id == 0 {
+			break
 		}
-		return
+		want = append(want, id)
+		if i := slices.Index(got, id); i >= 0 {
+			m.reports[id].claim(claims[i], m.clock.now())
+		}
 	}
-	if c == nil || c.Report.ID != want {
-		r.Fatalf("claimed %v, want report %d", c, want)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		r.Fatalf("claimed reports %v, want %v", got, want)
 	}
-	m.reports[want].claim(c, m.clock.now())
-	m.reportClaims = append(m.reportClaims, c)
+	m.reportClaims = append(m.reportClaims, claims...)
 }
 
 func (m *model) doEndReport(r *rapid.T) {
@@ -147,9 +155,9 @@ func (m *model) doFile(r *rapid.T, c *ReportClaim, it *item) {
 		}
 	}
 	if mc.gathers = rapid.Bool().Draw(r, "gathers"); mc.gathers {
-		complaint.Gathering = Gathering{Key: "k", Seen: 1 << 40}
+		complaint.Gathering = Gathering{Key: "k"}
 	}
-	id, err := m.File(m.ctx, c, complaint)
+	id, _, err := m.File(m.ctx, c, complaint)
 	if owns(r, it, c, err) {
 		*it = item{}
 		m.complaints[id] = mc
@@ -226,13 +234,17 @@ func (m *model) doSetContact(r *rapid.T) {
 		f.To = []string{"abuse@example.net"}
 		f.Ready = rapid.Bool().Draw(r, "ready")
 	}
+	f.Form = !f.Ready && rapid.Bool().Draw(r, "form")
 	if !owns(r, &mc.lookup, c, m.SetContact(m.ctx, c, f)) {
 		return
 	}
 	mc.events++
 	mc.to, mc.lookup = f.To != nil, item{open: true, due: f.LookupAt}
-	if f.Ready {
+	switch {
+	case f.Ready:
 		mc.state, mc.send, mc.lookup = Ready, item{open: true}, item{}
+	case f.Form:
+		mc.state, mc.lookup = Form, item{}
 	}
 }
 
@@ -246,7 +258,7 @@ func (m *model) doRenew(r *rapid.T) {
 
 // doDecide decides about several complaints at once, one of them twice maybe.
 func (m *model) doDecide(r *rapid.T) {
-	action := rapid.SampledFrom([]string{ActionApproved, ActionDropped, ActionHeld, ActionRetried, ActionBounced, ActionResolved}).Draw(r, "action")
+	action := rapid.SampledFrom([]string{ActionApproved, ActionDropped, ActionHeld, ActionRetried, ActionBounced, ActionResolved, ActionDone}).Draw(r, "action")
 	var ids []int64
 	for range rapid.IntRange(1, 3).Draw(r, "n") {
 		id, _ := m.someComplaint(r)
@@ -272,10 +284,12 @@ func (m *model) decided(action string, mc *modelComplaint) bool {
 	switch {
 	case action == ActionApproved && was == Held && mc.to, action == ActionRetried && (was == Deferred || was == Failed):
 		mc.state, mc.send, mc.lookup, mc.attempts = Ready, item{open: true}, item{}, 0
-	case action == ActionDropped && (was == Held || was == Ready || was == Deferred || was == Failed || was == Bounced):
+	case action == ActionDropped && (was == Held || was == Ready || was == Deferred || was == Failed || was == Bounced || was == Form):
 		mc.state, mc.send, mc.lookup, mc.gathers = Dropped, item{}, item{}, false
-	case action == ActionHeld && (was == Ready || was == Deferred || was == Failed || was == Bounced):
+	case action == ActionHeld && (was == Ready || was == Deferred || was == Failed || was == Bounced || was == Form):
 		mc.state, mc.send = Held, item{}
+	case action == ActionDone && was == Form:
+		mc.state, mc.gathers = Sent, false
 	case action == ActionBounced && was == Sent:
 		mc.state = Bounced
 	case action == ActionResolved && (was == Sent || was == Bounced || was == Resolved):

@@ -11,7 +11,7 @@ import (
 
 // EventsAfter returns the events that follow one, oldest first.
 func (s *Store) EventsAfter(ctx context.Context, id int64, most int) (events []Event, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		// Numbers have no gaps, but for those that were purged before all others.
 		var first sql.NullInt64
 		if err := tx.QueryRowContext(ctx, `SELECT min(id) FROM events WHERE id > $1`, id).Scan(&first); err != nil || !first.Valid {
@@ -27,7 +27,7 @@ func (s *Store) EventsAfter(ctx context.Context, id int64, most int) (events []E
 // EventBefore returns the number of the last event before a time, 0 for none: the trail
 // is in the order of time, but for clocks that were set back.
 func (s *Store) EventBefore(ctx context.Context, at time.Time) (id int64, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		var first, last sql.NullInt64
 		if err := tx.QueryRowContext(ctx, `SELECT min(id) FROM events`).Scan(&first); err != nil || !first.Valid {
 			return err
@@ -52,7 +52,7 @@ func (s *Store) EventBefore(ctx context.Context, at time.Time) (id int64, err er
 
 // Answer returns the stored answer about the contact of a complaint; nil for none.
 func (s *Store) Answer(ctx context.Context, complaint int64) (answer json.RawMessage, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		answer, err = readAnswer(ctx, tx, complaint)
 		return err
 	})

@@ -12,7 +12,7 @@ import (
 // Pick returns those of the complaints that there are, in the order of ids, without
 // Contact and Incidents.
 func (s *Store) Pick(ctx context.Context, ids ...int64) (list []Complaint, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		for some := range slices.Chunk(ids, maxDecided) {
 			found, err := pick(ctx, tx, some)
 			if err != nil {
@@ -29,7 +29,7 @@ func (s *Store) Pick(ctx context.Context, ids ...int64) (list []Complaint, err e
 	return list, err
 }
 
-func pick(ctx context.Context, tx *sql.Tx, ids []int64) (map[int64]*Complaint, error) {
+func pick(ctx context.Context, tx *transaction, ids []int64) (map[int64]*Complaint, error) {
 	var w where
 	in(&w, "id", ids)
 	rows, err := tx.QueryContext(ctx, `SELECT `+complaintColumns+` FROM complaints`+w.clause(), w.args...)
@@ -50,7 +50,7 @@ func pick(ctx context.Context, tx *sql.Tx, ids []int64) (map[int64]*Complaint, e
 
 // Would returns what Decide would do now, and does nothing.
 func (s *Store) Would(ctx context.Context, action string, ids ...int64) (all Decided, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		for some := range slices.Chunk(ids, maxDecided) {
 			found, err := pick(ctx, tx, some)
 			if err != nil {
@@ -92,7 +92,7 @@ func StatesFor(action string) []State { return slices.Clone(transitions[action].
 // CountReports returns how many reports each of the complaints speaks of.
 func (s *Store) CountReports(ctx context.Context, ids ...int64) (map[int64]int, error) {
 	counts := make(map[int64]int, len(ids))
-	err := s.view(ctx, func(tx *sql.Tx) error {
+	err := s.view(ctx, func(tx *transaction) error {
 		for some := range slices.Chunk(ids, maxDecided) {
 			var w where
 			in(&w, "complaint_id", some)
@@ -113,7 +113,7 @@ func (s *Store) CountReports(ctx context.Context, ids ...int64) (map[int64]int, 
 // has not been written anew since that was noted. ErrNotFound means that the event
 // was purged, or has not been yet.
 func (s *Store) WasHead(ctx context.Context, id int64, noted []byte) (same bool, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		var hash []byte
 		err := tx.QueryRowContext(ctx, `
 			SELECT hash FROM events WHERE id = $1

@@ -27,7 +27,6 @@ var postgres = engine{
 	ready:         (*Store).readyServer,
 	hint:          hintPostgres,
 	insertReports: insertIntoServer,
-	compiled:      []string{insertAll, insertAllRecipients},
 	undone:        answered,
 	mayReturn:     away,
 	giveBack:      func(*Store, context.Context) error { return nil }, // autovacuum does
@@ -66,14 +65,10 @@ func (s *Store) connectServer(o Options) error {
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "spamreport-milter"
 	}
-	s.writer = stdlib.OpenDB(*c, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+	writer := stdlib.OpenDB(*c, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		return announce(ctx, conn, o.Alone)
 	}))
-	s.writer.SetMaxOpenConns(s.engine.writers)
-	s.writer.SetMaxIdleConns(s.engine.writers)
-	s.reader = stdlib.OpenDB(*c)
-	s.reader.SetMaxOpenConns(readers)
-	s.reader.SetMaxIdleConns(readers)
+	s.open(writer, stdlib.OpenDB(*c))
 	return nil
 }
 

@@ -41,7 +41,7 @@ func insertIntoServer(s *Store, ctx context.Context, tx *change, all []*incoming
 	for _, in := range all {
 		c.add(in)
 	}
-	rows, err := tx.StmtContext(ctx, s.compiled[insertAll]).QueryContext(ctx, c.received, c.cause, c.reporter, c.reason,
+	rows, err := tx.QueryContext(ctx, insertAll, c.received, c.cause, c.reporter, c.reason,
 		c.mailFrom, c.session, c.headerCut, c.bodySize, c.hash, c.header, c.body, c.coding)
 	if err != nil {
 		return err
@@ -96,6 +96,6 @@ func insertRecipientsIntoServer(s *Store, ctx context.Context, tx *change, all [
 	if len(reports) == 0 {
 		return nil
 	}
-	_, err := tx.StmtContext(ctx, s.compiled[insertAllRecipients]).ExecContext(ctx, reports, positions, addresses)
+	_, err := tx.ExecContext(ctx, insertAllRecipients, reports, positions, addresses)
 	return err
 }

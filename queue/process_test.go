@@ -96,22 +96,24 @@ func work(path string, lease time.Duration) error {
 
 func fileNext(ctx context.Context, s *Store, lease time.Duration) error {
 	wake := s.Wake()
-	c, err := s.ClaimReport(ctx, lease)
+	claims, err := s.ClaimReports(ctx, 2, lease)
 	if err != nil {
 		return err
 	}
-	if c == nil {
+	if len(claims) == 0 {
 		select {
 		case <-wake:
 		case <-time.After(lease):
 		}
 		return nil
 	}
-	_, err = s.File(ctx, c, sampleComplaint(c.Report.ID, Held, "abuse@example.net"))
-	if errors.Is(err, ErrLeaseLost) { // it took so long that another one has it
-		return nil
+	for _, c := range claims {
+		_, _, err = s.File(ctx, c, sampleComplaint(c.Report.ID, Held, "abuse@example.net"))
+		if err != nil && !errors.Is(err, ErrLeaseLost) { // it took so long that another one has it
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // TestKill kills a busy process a few times. What was acknowledged must be there

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -139,7 +138,7 @@ type oldRow struct {
 }
 
 func (s *Store) oldRows(ctx context.Context, query string, args ...any) (page []oldRow, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		rows, err := tx.QueryContext(ctx, query, args...)
 		if err != nil {
 			return err
@@ -162,7 +161,7 @@ func (s *Store) oldRows(ctx context.Context, query string, args ...any) (page []
 func (s *Store) still(ctx context.Context, tx *change, table, condition string, ids []int64) ([]int64, error) {
 	var w where
 	in(&w, "r.id", ids)
-	return column[int64](ctx, tx.Tx, `SELECT id FROM `+table+` r`+w.clause()+` AND `+condition+` ORDER BY id`+s.engine.work, w.args...)
+	return column[int64](ctx, tx.transaction, `SELECT id FROM `+table+` r`+w.clause()+` AND `+condition+` ORDER BY id`+s.engine.work, w.args...)
 }
 
 // purgeMail takes the mail from reports, and removes the octets with the last report
@@ -178,7 +177,7 @@ func (s *Store) purgeMail(ctx context.Context, tx *change, ids []int64) (int64, 
 func unlinkMail(ctx context.Context, tx *change, reports []int64) error {
 	var w where
 	in(&w, "id", reports)
-	mails, err := column[int64](ctx, tx.Tx, `SELECT DISTINCT mail_id FROM reports`+w.clause(), w.args...)
+	mails, err := column[int64](ctx, tx.transaction, `SELECT DISTINCT mail_id FROM reports`+w.clause(), w.args...)
 	if err != nil {
 		return err
 	}
@@ -217,7 +216,7 @@ func (s *Store) purgeComplaints(ctx context.Context, tx *change, ids []int64) (i
 		return 0, err
 	}
 	for _, id := range ids {
-		c, err := readComplaint(ctx, tx.Tx, id)
+		c, err := readComplaint(ctx, tx.transaction, id)
 		if err != nil {
 			return 0, err
 		}

@@ -45,7 +45,7 @@ func testRetention(t *testing.T, b *fixture) {
 		}
 		c := sampleComplaint(claim.Report.ID, Held, "abuse@example.net")
 		c.Contact = []byte(`{"reason":"the registry says so"}`)
-		id, err := b.File(b.ctx, claim, c)
+		id, _, err := b.File(b.ctx, claim, c)
 		b.check(err)
 		b.check(b.Drop(b.ctx, id, "user:anna", ""))
 	}
@@ -162,7 +162,7 @@ func testForget(t *testing.T, b *fixture) {
 			c.Subject = "for Anna@Example.org only"
 		}
 		c.Incidents[0].Report = claim.Report
-		ids[name], err = b.File(b.ctx, claim, c)
+		ids[name], _, err = b.File(b.ctx, claim, c)
 		b.check(err)
 		if name == "body" {
 			b.check(b.Drop(b.ctx, ids[name], "user:bert", "says anna@example.org"))
@@ -195,7 +195,7 @@ func testForget(t *testing.T, b *fixture) {
 	if _, err := b.Report(b.ctx, waiting); err != nil {
 		t.Error(err)
 	}
-	if c, err := b.ClaimReport(b.ctx, time.Minute); err != nil || c != nil {
+	if c, err := b.ClaimReports(b.ctx, 1, time.Minute); err != nil || len(c) > 0 {
 		t.Errorf("the person's waiting report is still to be filed: %v, %v", c, err)
 	}
 	if list, err := b.List(b.ctx, Filter{Text: "anna"}); err != nil || len(list) != 0 {
@@ -220,7 +220,7 @@ func testForget(t *testing.T, b *fixture) {
 // holdsNot reads every text and every octet of the database.
 func (b *fixture) holdsNot(address string) {
 	b.t.Helper()
-	tx, err := b.reader.Begin()
+	tx, err := b.reader.begin(b.ctx, nil)
 	b.check(err)
 	defer tx.Rollback()
 	m, err := newMatcher(address)

@@ -110,7 +110,7 @@ func testWake(t *testing.T, b *fixture) {
 	woken("Renew", false, func() { b.check(b.Renew(b.ctx, claim, time.Minute)) })
 	woken("File", true, func() {
 		var err error
-		id, err = b.File(b.ctx, claim, sampleComplaint(claim.Report.ID, Held, "abuse@example.net"))
+		id, _, err = b.File(b.ctx, claim, sampleComplaint(claim.Report.ID, Held, "abuse@example.net"))
 		b.check(err)
 	})
 	woken("ClaimReport of nothing", false, b.noReport)
@@ -186,7 +186,7 @@ func testContacts(t *testing.T, b *fixture) {
 // search an index, never scan a table.
 func TestPlans(t *testing.T) {
 	s := openAt(t, filepath.Join(t.TempDir(), "queue.db"), nil)
-	for _, query := range []string{selectBlock, selectContact, selectNextBase, selectRanges, nextReport, nextComplaint, nextLookup} {
+	for _, query := range []string{selectBlock, selectContact, selectNextBase, selectRanges, nextReports, nextComplaint, nextLookup} {
 		rows, err := s.reader.Query("EXPLAIN QUERY PLAN "+query, 1, 2, 3, 4)
 		if err != nil {
 			t.Fatal(err)

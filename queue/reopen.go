@@ -13,7 +13,7 @@ import (
 // again. ErrState where it has not bounced.
 func (s *Store) Reopen(ctx context.Context, id int64, actor, reason string) error {
 	_, err := commit(ctx, s, func(ctx context.Context, tx *change) (none struct{}, err error) {
-		c, err := readComplaint(ctx, tx.Tx, id)
+		c, err := readComplaint(ctx, tx.transaction, id)
 		if err != nil {
 			return none, err
 		}

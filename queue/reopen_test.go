@@ -17,14 +17,14 @@ func testFileSeveral(t *testing.T, b *fixture) {
 
 	twice := domain
 	twice.MessageID = network.MessageID
-	if _, err := b.File(b.ctx, claim, network, twice); err == nil {
+	if _, _, err := b.File(b.ctx, claim, network, twice); err == nil {
 		t.Fatal("two complaints with one Message-ID were filed")
 	}
 	if counts, err := b.Counts(b.ctx); err != nil || counts[Ready]+counts[Held] != 0 {
 		t.Fatalf("half of it was filed: %v, %v", counts, err)
 	}
 
-	id, err := b.File(b.ctx, claim, network, domain)
+	id, _, err := b.File(b.ctx, claim, network, domain)
 	b.check(err)
 	b.noReport()
 	if c := b.complaint(id); c.State != Ready || c.Domain != "" || c.Incidents[0].Proof != nil {

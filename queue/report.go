@@ -101,7 +101,7 @@ func blob(b []byte) []byte {
 
 // Report returns one report with its message.
 func (s *Store) Report(ctx context.Context, id int64) (r *Report, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		r, err = readReport(ctx, tx, id, mailColumns)
 		return err
 	})
@@ -114,7 +114,7 @@ const (
 	noMail      = `NULL, NULL, ''`
 )
 
-func readReport(ctx context.Context, tx *sql.Tx, id int64, columns string) (*Report, error) {
+func readReport(ctx context.Context, tx *transaction, id int64, columns string) (*Report, error) {
 	r := &Report{ID: id}
 	m := &r.Message
 	var received int64
@@ -154,7 +154,7 @@ func unpackMail(m *trace.Message, coding string) (err error) {
 }
 
 // column returns the only column of a query's rows.
-func column[T any](ctx context.Context, tx *sql.Tx, query string, args ...any) ([]T, error) {
+func column[T any](ctx context.Context, tx *transaction, query string, args ...any) ([]T, error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -174,7 +174,7 @@ func column[T any](ctx context.Context, tx *sql.Tx, query string, args ...any) (
 // Waiting returns how many reports are not done yet, and when the oldest of
 // them was received; zero if there is none.
 func (s *Store) Waiting(ctx context.Context) (n int, oldest time.Time, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		var received int64
 		err := tx.QueryRowContext(ctx, `SELECT count(*), coalesce(min(received), 0) FROM reports WHERE due IS NOT NULL`).Scan(&n, &received)
 		oldest = fromMicros(received)

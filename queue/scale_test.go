@@ -270,7 +270,7 @@ func p95(all []time.Duration) time.Duration {
 
 // plan fails when a page is found by looking at every row of a large table.
 func (l *large) plan(explain, name string, f Filter) {
-	tx, err := l.s.reader.Begin()
+	tx, err := l.s.reader.begin(l.b.Context(), nil)
 	l.must(err)
 	defer tx.Rollback()
 	q, err := l.s.query(l.b.Context(), tx, f)

@@ -23,7 +23,7 @@ type search struct {
 	w      where
 }
 
-func (s *Store) query(ctx context.Context, tx *sql.Tx, f Filter) (q *search, err error) {
+func (s *Store) query(ctx context.Context, tx *transaction, f Filter) (q *search, err error) {
 	q = &search{sort: f.Sort, states: f.States}
 	if err := f.Sort.check(); err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func (s *Store) query(ctx context.Context, tx *sql.Tx, f Filter) (q *search, err
 }
 
 // bounds turns times into numbers, which lists are walked by.
-func (q *search) bounds(ctx context.Context, tx *sql.Tx, f Filter) error {
+func (q *search) bounds(ctx context.Context, tx *transaction, f Filter) error {
 	for _, b := range []struct {
 		at        time.Time
 		condition string
@@ -93,7 +93,7 @@ func (q *search) behind(after string) error {
 
 // choose finds the rarest term and puts it first, and takes the way along states
 // where these are fewer.
-func (q *search) choose(ctx context.Context, tx *sql.Tx) error {
+func (q *search) choose(ctx context.Context, tx *transaction) error {
 	shortest := -1
 	for i, t := range q.terms {
 		var n int
@@ -123,7 +123,7 @@ func (q *search) choose(ctx context.Context, tx *sql.Tx) error {
 }
 
 // complaints runs the search.
-func (q *search) complaints(ctx context.Context, tx *sql.Tx, limit int) (list []Complaint, err error) {
+func (q *search) complaints(ctx context.Context, tx *transaction, limit int) (list []Complaint, err error) {
 	query, args := q.sql(complaintColumns, limit)
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -140,7 +140,7 @@ func (q *search) complaints(ctx context.Context, tx *sql.Tx, limit int) (list []
 	return list, rows.Err()
 }
 
-func (q *search) ids(ctx context.Context, tx *sql.Tx) ([]int64, error) {
+func (q *search) ids(ctx context.Context, tx *transaction) ([]int64, error) {
 	query, args := q.sql("id", 0)
 	return column[int64](ctx, tx, query, args...)
 }

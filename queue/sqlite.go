@@ -27,7 +27,6 @@ var sqlite = engine{
 	ready:         (*Store).readyFile,
 	hint:          hintSQLite,
 	insertReports: insertIntoFile,
-	compiled:      []string{insertMail, insertReport, insertRecipient},
 	undone:        func(error) bool { return true }, // a commit that failed is rolled back
 	mayReturn:     func(error) bool { return false },
 	giveBack:      (*Store).shrink,
@@ -41,6 +40,7 @@ var sqlite = engine{
 	},
 	upgrades:   []*goose.Migration{goose.NewGoMigration(2, &goose.GoFunc{RunTx: upgrade2}, nil)},
 	unnamed:    true,
+	compiles:   true,
 	writers:    1,
 	beginnings: 1,
 	soleDaemon: true,
@@ -67,15 +67,15 @@ func (s *Store) connectFile(o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.writer, err = sql.Open("sqlite", dsn); err != nil {
+	writer, err := sql.Open("sqlite", dsn)
+	if err != nil {
 		return err
 	}
-	s.writer.SetMaxOpenConns(s.engine.writers)
-	if s.reader, err = sql.Open("sqlite", dsn); err != nil {
-		return err
+	reader, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return errors.Join(err, writer.Close())
 	}
-	s.reader.SetMaxOpenConns(readers)
-	s.reader.SetMaxIdleConns(readers)
+	s.open(writer, reader)
 	return nil
 }
 

@@ -31,20 +31,20 @@ func insertIntoFile(s *Store, ctx context.Context, tx *change, all []*incoming) 
 func (in *incoming) insert(s *Store, ctx context.Context, tx *change) error {
 	var mail int64
 	m := &in.mail
-	err := tx.StmtContext(ctx, s.compiled[insertMail]).QueryRowContext(ctx, m.hash, m.header, m.body, m.coding).Scan(&mail)
+	err := tx.QueryRowContext(ctx, insertMail, m.hash, m.header, m.body, m.coding).Scan(&mail)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = tx.QueryRowContext(ctx, `SELECT id FROM mail WHERE hash = $1`, m.hash).Scan(&mail)
 	}
 	if err != nil {
 		return err
 	}
-	err = tx.StmtContext(ctx, s.compiled[insertReport]).QueryRowContext(ctx, in.received, in.cause, in.reporter, in.reason,
+	err = tx.QueryRowContext(ctx, insertReport, in.received, in.cause, in.reporter, in.reason,
 		in.mailFrom, in.session, in.headerCut, in.bodySize, mail).Scan(&in.id)
 	if err != nil {
 		return err
 	}
 	for i, rcpt := range in.recipients {
-		if _, err := tx.StmtContext(ctx, s.compiled[insertRecipient]).ExecContext(ctx, in.id, i, []byte(rcpt)); err != nil {
+		if _, err := tx.ExecContext(ctx, insertRecipient, in.id, i, []byte(rcpt)); err != nil {
 			return err
 		}
 	}

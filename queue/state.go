@@ -18,6 +18,7 @@ const (
 	ActionClosed    = "closed"    // a report ended without complaint
 	ActionPostponed = "postponed" // a report is tried again later
 	ActionContact   = "contact"   // the contact was looked up again
+	ActionTasked    = "tasked"    // the same, and its desk has a page only: a person's task
 	ActionApproved  = "approved"
 	ActionHeld      = "held"
 	ActionEdited    = "edited"
@@ -59,6 +60,7 @@ var transitions = map[string]transition{
 	ActionRetried:   {[]State{Deferred, Failed}, Ready},
 	ActionRetracted: {[]State{Sent, Bounced, Answered, Resolved}, Retracted},
 	ActionContact:   {[]State{Held}, Held},
+	ActionTasked:    {[]State{Held}, Form},
 	ActionSending:   {[]State{Ready, Deferred, Sending}, Sending},
 	ActionSent:      {[]State{Sending}, Sent},
 	ActionDeferred:  {[]State{Sending}, Deferred},

@@ -156,7 +156,7 @@ func testLookup(t *testing.T, b *fixture) {
 		claim := b.claimReport()
 		c := sampleComplaint(claim.Report.ID, Held)
 		c.LookupAt = b.clock.now().Add(time.Hour)
-		id, err := b.File(b.ctx, claim, c)
+		id, _, err := b.File(b.ctx, claim, c)
 		b.check(err)
 		return id
 	}
@@ -193,6 +193,19 @@ func testLookup(t *testing.T, b *fixture) {
 	if got, want := b.trail(id), "filed>held contact>held contact>held approved>ready"; got != want {
 		t.Errorf("events %s\nwant   %s", got, want)
 	}
+	// The desk that was found has a page only.
+	id = hold()
+	b.clock.advance(time.Hour)
+	c = claim(id)
+	if err := b.SetContact(b.ctx, c, Found{To: []string{"abuse@example.net"}, Form: true, Ready: true}); err == nil {
+		t.Error("goes out, and to a page")
+	}
+	b.check(b.SetContact(b.ctx, c, Found{Form: true, Hold: "a page only", LookupAt: later, Reason: "a page only"}))
+	if got := b.complaint(id); got.State != Form || !got.LookupAt.IsZero() || b.trail(id) != "filed>held tasked>form" {
+		t.Errorf("%s of %+v", b.trail(id), got)
+	}
+	b.clock.advance(time.Hour)
+	claim(0)
 	// A person is faster than the registry.
 	id = hold()
 	b.clock.advance(time.Hour)

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"database/sql"
 	"time"
 )
 
@@ -29,7 +28,7 @@ func (s *Store) Top(ctx context.Context, what string, since time.Time, n int) ([
 }
 
 func (s *Store) tallied(ctx context.Context, query, what string, args ...any) (all []Tally, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		rows, err := tx.QueryContext(ctx, query, args...)
 		if err != nil {
 			return err

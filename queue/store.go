@@ -35,15 +35,13 @@ type Options struct {
 // several processes may have it open.
 // Times it returns are UTC, to the microsecond.
 type Store struct {
-	path   string // of the file, or URL of the database
-	place  string // the same as it may be shown
-	engine *engine
-	writer *sql.DB // a connection for each writer
-	reader *sql.DB
-	// compiled holds the statements that run for each report or source, by
-	// their text: SQLite takes longer to compile them than to run them.
-	compiled  map[string]*sql.Stmt
-	setUp     sync.Mutex // guards the making of compiled
+	path      string // of the file, or URL of the database
+	place     string // the same as it may be shown
+	engine    *engine
+	writer    *pool // a connection for each writer
+	reader    *pool
+	prepared  bool       // the schema fits
+	setUp     sync.Mutex // guards prepared and preparing
 	preparing *preparation
 	daemon    bool
 	log       *slog.Logger
@@ -152,7 +150,7 @@ func (s *Store) now() time.Time {
 }
 
 // view runs fn on one unchanging view of the queue.
-func (s *Store) view(ctx context.Context, fn func(*sql.Tx) error) error {
+func (s *Store) view(ctx context.Context, fn func(*transaction) error) error {
 	if err := s.engine.ready(s, ctx); err != nil {
 		return s.explain(err)
 	}

@@ -60,7 +60,7 @@ func testHostileText(t *testing.T, b *fixture) {
 		{HELO: bad[:1], Date: time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC)},
 		{Date: time.Date(2026, 1, 1, 0, 0, 0, 0, time.FixedZone("", 99*3600))},
 	}
-	id, err := b.File(b.ctx, claim, c)
+	id, _, err := b.File(b.ctx, claim, c)
 	b.check(err)
 	got := b.complaint(id)
 	if got.Subject != shown || got.Network != shown || got.Hold != shown {

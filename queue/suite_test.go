@@ -39,7 +39,9 @@ func suite(t *testing.T, open opener) {
 		{"reopen", testReopen},
 		{"join", testJoin},
 		{"join refused", testJoinRefused},
+		{"join a form task", testJoinForm},
 		{"one mailing from many sides", testOvertaken},
+		{"what was seen is not joined again", testOvertakenAlone},
 		{"release in its time", testRelease},
 		{"close report", testCloseReport},
 		{"states", testStates},
@@ -141,20 +143,20 @@ func sampleReport(n int) Report {
 
 func (b *fixture) claimReport() *ReportClaim {
 	b.t.Helper()
-	c, err := b.ClaimReport(b.ctx, time.Minute)
+	c, err := b.ClaimReports(b.ctx, 1, time.Minute)
 	b.check(err)
-	if c == nil {
+	if len(c) == 0 {
 		b.t.Fatal("no report to claim")
 	}
-	return c
+	return c[0]
 }
 
 func (b *fixture) noReport() {
 	b.t.Helper()
-	c, err := b.ClaimReport(b.ctx, time.Minute)
+	c, err := b.ClaimReports(b.ctx, 1, time.Minute)
 	b.check(err)
-	if c != nil {
-		b.t.Fatalf("claimed report %d, want none", c.Report.ID)
+	if len(c) > 0 {
+		b.t.Fatalf("claimed report %d, want none", c[0].Report.ID)
 	}
 }
 
@@ -168,7 +170,7 @@ func (b *fixture) file(state State, to ...string) int64 {
 	b.t.Helper()
 	b.submit()
 	c := b.claimReport()
-	id, err := b.File(b.ctx, c, sampleComplaint(c.Report.ID, state, to...))
+	id, _, err := b.File(b.ctx, c, sampleComplaint(c.Report.ID, state, to...))
 	b.check(err)
 	return id
 }

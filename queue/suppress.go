@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -66,7 +65,7 @@ func orErr(err, otherwise error) error {
 
 // Suppressions returns all addresses that get nothing now, in their order.
 func (s *Store) Suppressions(ctx context.Context) (list []Suppression, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		var w where
 		list, err = readSuppressions(ctx, tx, &w, s.now())
 		return err
@@ -76,7 +75,7 @@ func (s *Store) Suppressions(ctx context.Context) (list []Suppression, err error
 
 // Suppressed returns those of the addresses that get nothing now, in lower case.
 func (s *Store) Suppressed(ctx context.Context, addresses ...string) (shut map[string]Suppression, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		shut, err = shutOf(ctx, tx, addresses, s.now())
 		return err
 	})
@@ -95,10 +94,10 @@ func shutAddresses(ctx context.Context, tx *change, found map[int64]standing, no
 	for a := range all {
 		addresses = append(addresses, a)
 	}
-	return shutOf(ctx, tx.Tx, addresses, now)
+	return shutOf(ctx, tx.transaction, addresses, now)
 }
 
-func shutOf(ctx context.Context, tx *sql.Tx, addresses []string, now time.Time) (map[string]Suppression, error) {
+func shutOf(ctx context.Context, tx *transaction, addresses []string, now time.Time) (map[string]Suppression, error) {
 	shut := map[string]Suppression{}
 	if len(addresses) == 0 {
 		return shut, nil
@@ -116,7 +115,7 @@ func shutOf(ctx context.Context, tx *sql.Tx, addresses []string, now time.Time) 
 	return shut, err
 }
 
-func readSuppressions(ctx context.Context, tx *sql.Tx, w *where, now time.Time) (list []Suppression, err error) {
+func readSuppressions(ctx context.Context, tx *transaction, w *where, now time.Time) (list []Suppression, err error) {
 	w.conditions = append(w.conditions, `(expires = 0 OR expires > `+w.arg(micros(now))+`)`)
 	rows, err := tx.QueryContext(ctx, `SELECT address, since, expires, actor, reason FROM suppressions`+w.clause()+` ORDER BY address`, w.args...)
 	if err != nil {

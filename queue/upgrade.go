@@ -15,12 +15,13 @@ var schema2 string
 
 // upgrade2 brings a queue of the first schema over: answers move to rows of their
 // own, the trail is chained, and terms and counts are made of what is there.
-func upgrade2(ctx context.Context, tx *sql.Tx) error {
+func upgrade2(ctx context.Context, t *sql.Tx) error {
+	tx := &transaction{Tx: t}
 	if _, err := tx.ExecContext(ctx, schema2); err != nil {
 		return err
 	}
 	s := &Store{clock: time.Now}
-	c := &change{Tx: tx, unnamed: true}
+	c := &change{transaction: tx, unnamed: true}
 	ids, err := column[int64](ctx, tx, `SELECT id FROM complaints ORDER BY id`)
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func (s *Store) upgradeComplaint(ctx context.Context, c *change, id int64) error
 	if _, err := c.ExecContext(ctx, `UPDATE complaints SET answer_id = $1 WHERE id = $2`, row, id); err != nil {
 		return err
 	}
-	complaint, err := readComplaint(ctx, c.Tx, id)
+	complaint, err := readComplaint(ctx, c.transaction, id)
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func (s *Store) upgradeComplaint(ctx context.Context, c *change, id int64) error
 
 // upgradeTrail writes the events that are there anew, as a chain, with their times.
 func upgradeTrail(ctx context.Context, c *change) error {
-	events, err := readEvents(ctx, c.Tx, EventFilter{Limit: math.MaxInt32})
+	events, err := readEvents(ctx, c.transaction, EventFilter{Limit: math.MaxInt32})
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ const verifyStep = 10_000
 // somebody who may write the database: for that, compare Hash with one that was
 // noted elsewhere.
 func (s *Store) Verify(ctx context.Context, progress func(done, all int64)) (seen Trail, err error) {
-	err = s.view(ctx, func(tx *sql.Tx) error {
+	err = s.view(ctx, func(tx *transaction) error {
 		var base int64
 		var head []byte
 		err := tx.QueryRowContext(ctx, `SELECT base_id, base_hash, head_id, head_hash FROM trail`).Scan(&base, &seen.Hash, &seen.Head, &head)
@@ -57,7 +57,7 @@ func (s *Store) Verify(ctx context.Context, progress func(done, all int64)) (see
 }
 
 // follow verifies the events next behind at, and returns the last of them.
-func (v *Trail) follow(ctx context.Context, tx *sql.Tx, at int64) (int64, error) {
+func (v *Trail) follow(ctx context.Context, tx *transaction, at int64) (int64, error) {
 	rows, err := tx.QueryContext(ctx, `
 		SELECT id, time, coalesce(complaint_id, 0), coalesce(report_id, 0), actor, action, from_state, to_state, reason, salt, erased, hash
 		FROM events WHERE id > $1 ORDER BY id LIMIT $2`, at, verifyStep)
@@ -103,7 +103,7 @@ func (v *Trail) take(e *Event, salt, erased, hash []byte) error {
 }
 
 // end looks whether the trail ends where it should.
-func (v *Trail) end(ctx context.Context, tx *sql.Tx, base int64, head []byte) error {
+func (v *Trail) end(ctx context.Context, tx *transaction, base int64, head []byte) error {
 	var first, last sql.NullInt64
 	if err := tx.QueryRowContext(ctx, `SELECT min(id), max(id) FROM events`).Scan(&first, &last); err != nil {
 		return err

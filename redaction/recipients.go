@@ -21,40 +21,47 @@ var (
 
 var (
 	addressIn = regexp.MustCompile(`[^\s<>()\[\]:;,"@]{1,64}@[^\s<>()\[\]:;,"@]{1,255}`)
-	forClause = regexp.MustCompile(`(?i)\bfor\s+<?([^\s<>()\[\]:;,"@]{1,64}@[^\s<>()\[\]:;,"@]{1,255})`)
+	forClause = regexp.MustCompile(`^\s+<?([^\s<>()\[\]:;,"@]{1,64}@[^\s<>()\[\]:;,"@]{1,255})`)
 )
 
 // Recipients lists the mailboxes that a message came to: those of the envelope, of
 // the fields that servers write at delivery and forwarding, and of To and Cc those
 // in the same domains. A saved message that says none of these has all of To and Cc.
 func Recipients(m *trace.Message) []string {
-	all := slices.Clone(m.RcptTo)
-	for _, name := range deliveryFields {
-		all = append(all, addresses(m, name)...)
-	}
+	all := append(slices.Clone(m.RcptTo), addresses(m, deliveryFields)...)
 	for _, v := range m.Fields("Received") {
-		for _, found := range forClause.FindAllStringSubmatch(clip(v), -1) {
-			all = append(all, found[1])
-		}
+		all = append(all, receivedFor(clip(v))...)
 	}
 	known := domains(all)
-	for _, name := range addressFields {
-		for _, a := range addresses(m, name) {
-			if len(known) == 0 || known[domainOf(a)] {
-				all = append(all, a)
-			}
+	for _, a := range addresses(m, addressFields) {
+		if len(known) == 0 || known[domainOf(a)] {
+			all = append(all, a)
 		}
 	}
 	return all[:min(len(all), maxRecipients)]
 }
 
-func addresses(m *trace.Message, name string) []string {
-	var all []string
-	for _, v := range m.Fields(name) {
+func addresses(m *trace.Message, fields []string) (all []string) {
+	for _, v := range m.Fields(fields...) {
 		all = append(all, addressIn.FindAllString(clip(v), -1)...)
 	}
 	return all
 }
+
+// receivedFor returns what stands behind each "for" of a Received field.
+func receivedFor(v string) (all []string) {
+	for at := 0; at+3 < len(v); at++ {
+		if v[at]|0x20 != 'f' || !strings.EqualFold(v[at:at+3], "for") || at > 0 && isLetter(v[at-1]) {
+			continue
+		}
+		if found := forClause.FindStringSubmatch(v[at+3:]); found != nil {
+			all = append(all, found[1])
+		}
+	}
+	return all
+}
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 // clip bounds the work that one field can make.
 func clip(v string) string { return v[:min(len(v), 64<<10)] }

@@ -1,6 +1,7 @@
 package reporter_test
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -114,6 +115,54 @@ func TestDeskWithAPageGetsNoMail(t *testing.T) {
 	}
 	if out, err := d.Decide(t.Context(), queue.Decision{Action: queue.ActionDone, Actor: "user:admin"}, c.ID); err != nil || len(out.Done) != 1 {
 		t.Errorf("it can't be done: %v, %v", out, err)
+	}
+}
+
+// TestTasksGather: reports of one mailing to a desk with a page make one task while it
+// is open, whose text lists them all.
+func TestTasksGather(t *testing.T) {
+	page := "https://net.test/abuse"
+	d := start(t, registry(func(a netip.Addr) (contact.Answer, error) {
+		answer, err := inNetwork(a)
+		if answer.Contacts[0].Form = page; a.As4()[1] == 67 {
+			answer.Contacts = nil
+		}
+		return answer, err
+	}), nil)
+	report := func(from, text string, n int) {
+		d.submit(mailed(from, text, n))
+		d.settled()
+	}
+	for n := range 3 {
+		report(fmt.Sprintf("45.66.%d.7", n), pillsMail, n)
+		report(fmt.Sprintf("45.67.%d.7", n), pillsMail, n) // nobody is known there: those wait by themselves
+	}
+	report("45.66.9.7", parcelMail, 9)
+	tasks := d.all(queue.Filter{States: []queue.State{queue.Form}, Sort: queue.Sort{Forward: true}})
+	if len(tasks) != 2 || len(d.all(queue.Filter{States: []queue.State{queue.Held}})) != 1 {
+		t.Fatalf("tasks %+v", tasks)
+	}
+	task := d.complaint(tasks[0].ID)
+	var b strings.Builder
+	if err := composer.Paste(&b, task); err != nil || len(task.Incidents) != 3 {
+		t.Fatal(len(task.Incidents), err)
+	}
+	for _, want := range []string{"3 unsolicited bulk messages", "45.66.0.7", "45.66.1.7", "45.66.2.7"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the text does not say %q:\n%s", want, b.String())
+		}
+	}
+	if out, err := d.Decide(t.Context(), queue.Decision{Action: queue.ActionDone, Actor: "user:admin"}, task.ID); err != nil || len(out.Done) != 1 {
+		t.Fatal(out, err)
+	}
+	report("45.66.3.7", pillsMail, 3)
+	if tasks := d.all(queue.Filter{States: []queue.State{queue.Form}}); len(tasks) != 2 || len(d.complaint(task.ID).Incidents) != 3 {
+		t.Errorf("after it was done: %+v", tasks)
+	}
+	page = "https://net.test/new"
+	report("45.66.4.7", pillsMail, 4)
+	if tasks := d.all(queue.Filter{States: []queue.State{queue.Form}}); len(tasks) != 3 {
+		t.Errorf("with another page: %+v", tasks)
 	}
 }
 

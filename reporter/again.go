@@ -57,11 +57,31 @@ func (r *Reporter) findAgain(ctx context.Context, c *queue.Complaint) (found, er
 	if has != "" && len(f.To) == 0 {
 		f.Hold = has
 	}
+	if p := besideOf(c); p != nil {
+		f.Hold = p.hold(f.Hold)
+	}
 	return f, err
 }
 
+// besideOf returns the party of a complaint that was made beside that to the source's
+// network, as its report's proof names it; nil for any other.
+func besideOf(c *queue.Complaint) *Party {
+	p := Party{Name: partiesOf(c)[0], Domain: c.Domain}
+	if p.Name == sourceNetwork || p.Name == "" {
+		return nil
+	}
+	var proof Proof
+	_ = json.Unmarshal(c.Incidents[0].Proof, &proof) // erased where its time was over
+	for _, a := range proof.Parties {
+		if a.Name == p.Name && a.Domain == p.Domain {
+			return &a.Party
+		}
+	}
+	return &p
+}
+
 func (r *Reporter) findNow(ctx context.Context, c *queue.Complaint) (found, error) {
-	p := Party{Name: c.Party, Addr: c.Source, Domain: c.Domain}
+	p := Party{Name: partiesOf(c)[0], Addr: c.Source, Domain: c.Domain}
 	if p.Domain == "" || r.Domains == nil {
 		return r.findAnother(ctx, c)
 	}

@@ -32,8 +32,8 @@ type Addressed struct {
 // complaint c is. Each is held: these desks can do less about a message, and the
 // names that lead to them are easier to have a hand in than the source's address. A
 // desk that has a complaint about the report already gets none again: that one names
-// both parties.
-func (r *Reporter) beside(ctx context.Context, c *queue.Complaint) ([]queue.Complaint, error) {
+// both parties. f is what led to the source's desk.
+func (r *Reporter) beside(ctx context.Context, c *queue.Complaint, f *found) ([]queue.Complaint, error) {
 	if len(r.Parties) == 0 || len(r.Parties) == 1 && r.wants(sourceNetwork) {
 		return nil, nil
 	}
@@ -42,8 +42,8 @@ func (r *Reporter) beside(ctx context.Context, c *queue.Complaint) ([]queue.Comp
 	if err != nil {
 		return nil, err
 	}
-	all := []*queue.Complaint{c}
-	proof := Proof{Verdict: verdict, Parties: []Addressed{{parties[0], "to " + orNobody(c.To)}}}
+	all := []told{{c, f.places()}}
+	proof := Proof{Verdict: verdict, Parties: []Addressed{{parties[0], "to " + orNobody(f)}}}
 	for _, p := range parties[1:] {
 		a := Addressed{Party: p, Outcome: r.exempt(&p, &in.Report.Message)}
 		if a.Outcome == "" {
@@ -52,7 +52,7 @@ func (r *Reporter) beside(ctx context.Context, c *queue.Complaint) ([]queue.Comp
 				return nil, err
 			}
 			if one := r.complain(&p, &found, all, &a); one != nil {
-				all = append(all, one)
+				all = append(all, told{one, found.places()})
 			}
 		}
 		proof.Parties = append(proof.Parties, a)
@@ -61,7 +61,7 @@ func (r *Reporter) beside(ctx context.Context, c *queue.Complaint) ([]queue.Comp
 	var beside []queue.Complaint
 	for _, one := range all[1:] {
 		one.Incidents = slices.Clone(c.Incidents[:1])
-		beside = append(beside, *one)
+		beside = append(beside, *one.Complaint)
 	}
 	return beside, err
 }
@@ -116,30 +116,42 @@ func (r *Reporter) ourDomain(domain string, m *trace.Message) bool {
 	})
 }
 
+// told is a complaint about the report, and where it goes.
+type told struct {
+	*queue.Complaint
+	places []string
+}
+
 // complain makes the complaint to a party, or none where nobody takes one or those
-// who do have one already.
-func (r *Reporter) complain(p *Party, f *found, before []*queue.Complaint, a *Addressed) *queue.Complaint {
-	var to []string
-	for _, mailbox := range f.To {
-		if c := has(before, mailbox); c == nil {
-			to = append(to, mailbox)
-		} else if a.Outcome = "to " + mailbox + " in one complaint with " + c.Party; !slices.Contains(partiesOf(c), p.Name) {
-			c.Party += partySeparator + p.Name
+// who do have one already. Where a registry was away there is one that waits for it.
+func (r *Reporter) complain(p *Party, f *found, before []told, a *Addressed) *queue.Complaint {
+	has := func(place string) bool {
+		c := toldAt(before, place)
+		if c != nil {
+			a.Outcome = "to " + place + " in one complaint with " + c.Party
+			if !slices.Contains(partiesOf(c), p.Name) {
+				c.Party += partySeparator + p.Name
+			}
 		}
+		return c != nil
 	}
-	if len(to) == 0 {
+	f.To, f.pages = slices.DeleteFunc(f.To, has), slices.DeleteFunc(f.pages, has)
+	if len(f.places()) == 0 && f.LookupAt.IsZero() {
 		if a.Outcome == "" {
 			a.Outcome = f.Hold
 		}
 		return nil
 	}
-	a.Outcome = "to " + orNobody(to)
+	a.Outcome = "to " + orNobody(f)
 	source := before[0]
 	c := &queue.Complaint{
 		State: queue.Held, Source: source.Source, Party: p.Name, Domain: p.Domain, Subject: source.Subject,
-		To: to, Contact: f.Contact, Network: f.Network, ASN: f.ASN, Format: r.format(to, &f.answer),
+		To: f.To, Contact: f.Contact, Network: f.Network, ASN: f.ASN, Format: r.format(f.To, &f.answer),
 		MessageID: r.messageID(&source.Incidents[0].Report),
-		Hold:      fmt.Sprintf("to the %s, which is never written to without a person's word: %s", p.Name, p.Why),
+		Hold:      p.hold(f.Hold), LookupAt: f.LookupAt,
+	}
+	if f.Form {
+		c.State = queue.Form
 	}
 	if p.Domain == "" {
 		c.Source = p.Addr
@@ -147,16 +159,29 @@ func (r *Reporter) complain(p *Party, f *found, before []*queue.Complaint, a *Ad
 	return c
 }
 
+// hold says why a complaint to a party besides the source's network waits, whatever
+// else it waits for.
+func (p *Party) hold(also string) string {
+	why := fmt.Sprintf("to the %s, which is never written to without a person's word", p.Name)
+	if p.Why != "" {
+		why += ": " + p.Why
+	}
+	if also != "" {
+		why += "; " + also
+	}
+	return why
+}
+
 // partySeparator stands between the parties that one desk answers for.
 const partySeparator = ", "
 
 func partiesOf(c *queue.Complaint) []string { return strings.Split(c.Party, partySeparator) }
 
-// has returns the complaint that goes to a mailbox.
-func has(all []*queue.Complaint, mailbox string) *queue.Complaint {
+// toldAt returns the complaint that goes to a mailbox or page.
+func toldAt(all []told, place string) *queue.Complaint {
 	for _, c := range all {
-		if slices.ContainsFunc(c.To, func(to string) bool { return strings.EqualFold(to, mailbox) }) {
-			return c
+		if slices.ContainsFunc(c.places, func(p string) bool { return strings.EqualFold(p, place) }) {
+			return c.Complaint
 		}
 	}
 	return nil
@@ -175,9 +200,9 @@ func (r *Reporter) messageID(report *queue.Report) string {
 	return fmt.Sprintf("<%d.%s@%s>", report.ID, strings.ToLower(rand.Text()), r.Sender.Host)
 }
 
-func orNobody(to []string) string {
-	if len(to) == 0 {
-		return "nobody yet"
+func orNobody(f *found) string {
+	if all := f.places(); len(all) > 0 {
+		return strings.Join(all, ", ")
 	}
-	return strings.Join(to, ", ")
+	return "nobody yet"
 }

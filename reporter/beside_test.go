@@ -18,7 +18,7 @@ import (
 	"spamreport-milter/trace"
 )
 
-// domains is the registries' word on domains: the mailboxes by domain.
+// domains is the registries' word on domains: the mailboxes or pages by domain.
 type domains map[string]string
 
 func (d domains) LookupDomain(_ context.Context, name string) (contact.Answer, error) {
@@ -34,8 +34,11 @@ func (d domains) Feedback(_ context.Context, message []byte) (contact.Answer, er
 
 func (d domains) answer(name, report string) contact.Answer {
 	a := contact.Answer{Domain: name, Reason: "nobody is named for " + name}
-	if d[name] != "" {
-		a.Contacts = []contact.Contact{{Address: d[name], Source: "rdap", Role: "abuse", Scope: contact.ScopeDomain, Report: report}}
+	switch known := d[name]; {
+	case strings.HasPrefix(known, "https:"):
+		a.Contacts = []contact.Contact{{Source: "operator", Form: known}}
+	case known != "":
+		a.Contacts = []contact.Contact{{Address: known, Source: "rdap", Role: "abuse", Scope: contact.ScopeDomain, Report: report}}
 	}
 	return a
 }
@@ -53,6 +56,11 @@ bank-example.de. TXT "v=spf1 ip4:198.51.100.0/24 -all"
 // filed hands in a message and returns all that was filed about it.
 func filed(t *testing.T, parties []string, known domains, m trace.Message) (list []queue.Complaint, d *desk, dns *testnet.DNS) {
 	t.Helper()
+	return filedAt(t, byAddress, parties, known, m)
+}
+
+func filedAt(t *testing.T, contacts registry, parties []string, known domains, m trace.Message) (list []queue.Complaint, d *desk, dns *testnet.DNS) {
+	t.Helper()
 	dns, err := testnet.StartDNS(senders)
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +70,7 @@ func filed(t *testing.T, parties []string, known domains, m trace.Message) (list
 	if err != nil {
 		t.Fatal(err)
 	}
-	d = start(t, registry(byAddress), func(c *reporter.Config) {
+	d = start(t, contacts, func(c *reporter.Config) {
 		c.Parties, c.Domains, c.Authentication = parties, known, &auth.Checker{DNS: r}
 		c.Trace.Relays = []trace.Relay{{Name: "Relay", Pattern: ".relay-example.net"}}
 		c.Trace.Hosts = []string{"mx.isp-example.net"}
@@ -231,6 +239,103 @@ func TestNobodyHasTwoAboutOneReport(t *testing.T) {
 	id := d.event(queue.ActionContact).ComplaintID
 	if c := d.complaint(id); c.Party != "source network" || len(c.To) != 0 || !strings.Contains(c.Hold, "abuse@net.test has complaint") {
 		t.Errorf("complaint to the %s goes to %v, hold %q", c.Party, c.To, c.Hold)
+	}
+}
+
+// TestPartyWithAPageOnly: its complaint is a person's task, one for each page.
+func TestPartyWithAPageOnly(t *testing.T) {
+	const page = "https://host.test/abuse"
+	shop := offer("a@shop-example.com", "x@shop-example.com", "")
+	onPage := registry(func(a netip.Addr) (contact.Answer, error) {
+		answer, err := found(a)
+		answer.Contacts[0].Form = page
+		return answer, err
+	})
+	for _, c := range []struct {
+		name     string
+		contacts registry
+		known    domains
+		want     []string
+		outcome  string
+	}{
+		{"beside a mailbox", found, domains{"shop-example.com": page}, []string{"source network: held", "sender domain: form"}, `"to ` + page + `"`},
+		{"two parties, two pages", onPage, domains{"shop-example.com": "https://other.test/"}, []string{"source network: form", "sender domain: form"}, `"to https://other.test/"`},
+		{"one page for all", onPage, domains{"shop-example.com": page, "pills-example.com": page}, []string{"source network, sender domain, advertised site: form"}, page + " in one complaint with source network"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			list, _, _ := filedAt(t, c.contacts, []string{"network", "domain", "sites"}, c.known, shop)
+			var got []string
+			for i, k := range list {
+				got = append(got, k.Party+": "+string(k.State))
+				if k.State == queue.Form && (len(k.To) != 0 || !strings.Contains(k.Hold, "on a page only: https://")) {
+					t.Errorf("%s to %v, hold %q", k.Party, k.To, k.Hold)
+				}
+				if i == 1 && (!strings.Contains(k.Hold, "without a person's word: spf passes") || k.Domain != "shop-example.com") {
+					t.Errorf("about %q, hold %q", k.Domain, k.Hold)
+				}
+			}
+			if !slices.Equal(got, c.want) || !strings.Contains(string(list[0].Incidents[0].Proof), c.outcome) {
+				t.Errorf("filed %q, want %q; %s", got, c.want, list[0].Incidents[0].Proof)
+			}
+			var b strings.Builder
+			if err := composer.Paste(&b, &list[len(list)-1]); err != nil || !strings.Contains(b.String(), "about the domain shop-example.com") {
+				t.Errorf("to be pasted, %v:\n%.800s", err, b.String())
+			}
+		})
+	}
+}
+
+// registries answers about domains as told.
+type registries struct {
+	domains
+	lookup func(name string) contact.Answer
+}
+
+func (r registries) LookupDomain(_ context.Context, name string) (contact.Answer, error) {
+	return r.lookup(name), nil
+}
+
+// TestPartyIsAskedForAgain: a registry that was away when the report came is asked
+// later, and what it says then waits for a person.
+func TestPartyIsAskedForAgain(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		later  string // what the registry names in the end
+		action string
+		state  queue.State
+		to     string
+		hold   string
+	}{
+		{"mailbox", "abuse@host.test", queue.ActionContact, queue.Held, "abuse@host.test", "advertised site, which is never written to without a person's word: the message links to it"},
+		{"page", "https://host.test/abuse", queue.ActionTasked, queue.Form, "", "on a page only: https://host.test/abuse"},
+		{"nobody", "", queue.ActionContact, queue.Held, "", "no contact: nobody is named for pills-example.com"},
+		{"desk of the source", "Abuse@net.test", queue.ActionContact, queue.Held, "", "abuse@net.test has complaint 1 about the same message"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			asked := 0
+			known := registries{lookup: func(name string) contact.Answer {
+				if asked++; asked == 1 {
+					return contact.Answer{Domain: name, Outcome: contact.Unreachable, Reason: "rdap: timeout", Retry: time.Now()}
+				}
+				return domains{name: c.later}.answer(name, "")
+			}}
+			d := start(t, registry(high), func(rc *reporter.Config) {
+				rc.Policy = reporter.Policy{Approve: reporter.ApproveAll} // which lets nobody but the network's out
+				rc.Parties, rc.Domains, rc.Authentication = []string{"network", "sites"}, known, &auth.Checker{}
+			})
+			d.submit(offer("a@shop-example.com", "x@shop-example.com", ""))
+			k := d.complaint(d.event(c.action).ComplaintID)
+			if k.Party != "advertised site" || k.State != c.state || strings.Join(k.To, " ") != c.to || !k.LookupAt.IsZero() ||
+				!strings.Contains(strings.ToLower(k.Hold), strings.ToLower(c.hold)) || !strings.Contains(k.Hold, "never written to without a person's word") {
+				t.Errorf("to the %s: %s to %v, hold %q", k.Party, k.State, k.To, k.Hold)
+			}
+			d.event(queue.ActionSent)
+			if got := d.relay.Messages(); len(got) != 1 || got[0].To[0] != "abuse@net.test" {
+				t.Errorf("sent %+v", got)
+			}
+		})
 	}
 }
 

@@ -7,7 +7,9 @@ import (
 	"mime"
 	"net/mail"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/emersion/go-message/charset"
@@ -25,26 +27,92 @@ const (
 	rest     = time.Hour
 )
 
-// fileNext turns one waiting report into a complaint, or closes it with the
-// reason why not. It reports whether there was one.
-func (r *Reporter) fileNext(ctx context.Context) (bool, error) {
-	claim, err := r.queue.ClaimReport(ctx, r.Lease)
-	if err != nil || claim == nil {
-		return false, ignoreCancel(ctx, err)
+// filers are those that file at the same time. There are many: most of filing is
+// waiting, and those that wait for one slow registry must not keep the others'
+// reports back.
+type filers struct {
+	*Reporter
+	places  chan struct{} // one taken for each
+	running sync.WaitGroup
+}
+
+const (
+	maxFilers = 32
+	// maxTaken are taken up at once, so that half of them are traced and looked up while
+	// the store takes in what comes of the others.
+	maxTaken = maxFilers / 2
+)
+
+func newFilers(r *Reporter) *filers {
+	return &filers{Reporter: r, places: make(chan struct{}, maxFilers)}
+}
+
+// next takes up waiting reports for the filers that are free, when one is, and reports
+// whether there were any. Filers work on when ctx ends, for as long as work lasts.
+func (f *filers) next(ctx, work context.Context) (bool, error) {
+	n := f.take(ctx)
+	if n == 0 {
+		return false, nil
 	}
+	claims, err := f.queue.ClaimReports(work, n, f.Lease)
+	for range n - len(claims) {
+		<-f.places
+	}
+	for _, claim := range claims {
+		f.running.Go(func() {
+			defer func() { <-f.places }()
+			f.fileOne(ctx, work, claim)
+		})
+	}
+	return len(claims) > 0, ignoreCancel(work, err)
+}
+
+// take waits for a place, and takes those that are free.
+func (f *filers) take(ctx context.Context) (n int) {
+	select {
+	case f.places <- struct{}{}:
+	case <-ctx.Done():
+		return 0
+	}
+	for n = 1; n < maxTaken; n++ {
+		select {
+		case f.places <- struct{}{}:
+		default:
+			return n
+		}
+	}
+	return n
+}
+
+// fileOne keeps its place for a while after a fault: the others that wait may well meet
+// it too.
+func (f *filers) fileOne(ctx, work context.Context, claim *queue.ReportClaim) {
+	_, err := f.guard(func() (bool, error) { return true, f.fileClaimed(work, claim) })
+	if err == nil {
+		return
+	}
+	f.Log.Error("worker", "err", err)
+	select {
+	case <-ctx.Done():
+	case <-time.After(f.Poll):
+	}
+}
+
+// fileClaimed turns a report into a complaint, or closes it with the reason why not.
+func (r *Reporter) fileClaimed(ctx context.Context, claim *queue.ReportClaim) error {
 	if claim.Attempts > maxTries {
 		r.Log.Error("report fails again and again", "report", claim.Report.ID, "tries", maxTries, "next", rest)
-		return true, r.queue.ReleaseReport(ctx, claim, time.Now().Add(rest),
+		return r.queue.ReleaseReport(ctx, claim, time.Now().Add(rest),
 			fmt.Sprintf("%d tries without an end: see the log for the fault", maxTries))
 	}
 	defer r.keep(ctx, claim)()
-	err = r.file(ctx, claim)
+	err := r.file(ctx, claim)
 	if errors.Is(err, context.Canceled) {
 		// The daemon stops: hand the report back at once, not when the lease ends.
 		ctx = context.WithoutCancel(ctx)
-		return true, r.queue.ReleaseReport(ctx, claim, time.Time{}, "daemon stopped")
+		return r.queue.ReleaseReport(ctx, claim, time.Time{}, "daemon stopped")
 	}
-	return true, err
+	return err
 }
 
 func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
@@ -67,10 +135,10 @@ func (r *Reporter) file(ctx context.Context, claim *queue.ReportClaim) error {
 		Hold: found.Hold, LookupAt: found.LookupAt,
 		Incidents: []queue.Incident{{ReportID: report.ID, Report: *report, Chain: chain}}, // found by its words too
 	}
-	if found.form { // a person goes there; nobody is looked for
-		c.State, c.LookupAt = queue.Form, time.Time{}
+	if found.Form { // a person goes there; nobody is looked for
+		c.State = queue.Form
 	}
-	return r.enter(ctx, claim, &c, &found.answer)
+	return r.enter(ctx, claim, &c, &found)
 }
 
 // lookUpNext looks again at a held complaint: for its contact where it has none, and
@@ -95,16 +163,19 @@ func (r *Reporter) lookUp(ctx context.Context, claim *queue.LookupClaim) error {
 		return r.releaseWaiting(ctx, claim, found)
 	}
 	c.To, c.Network = found.To, found.Network
-	found.Key = r.Policy.key(&c, &found.answer)
+	found.Key = r.Policy.key(&c, &found)
 	return r.queue.SetContact(ctx, claim, found.Found)
 }
 
 // found is what a look-up ended in.
 type found struct {
 	queue.Found
-	form   bool // the desk has a page only
+	pages  []string // where a person complains, of a desk that has a page only
 	answer contact.Answer
 }
+
+// places are where complaints go: mailboxes, or the desk's pages.
+func (f *found) places() []string { return append(slices.Clone(f.To), f.pages...) }
 
 // find asks who answers for an address. Not to find anybody is an answer too.
 func (r *Reporter) find(ctx context.Context, a netip.Addr) (found, error) {
@@ -136,7 +207,7 @@ func (r *Reporter) settle(ctx context.Context, answer contact.Answer) (found, er
 			continue
 		}
 		if c.Form != "" {
-			found.form = true
+			found.pages = append(found.pages, c.Form)
 			found.Reason = strings.TrimSpace("the desk "+c.Address) + " takes complaints on a page only: " + c.Form
 			continue
 		}
@@ -144,9 +215,9 @@ func (r *Reporter) settle(ctx context.Context, answer contact.Answer) (found, er
 	}
 	switch {
 	case len(found.To) > 0:
-		found.form, found.LookupAt = false, time.Time{}
-	case found.form:
-		found.Hold = found.Reason
+		found.pages, found.LookupAt = nil, time.Time{}
+	case len(found.pages) > 0:
+		found.Form, found.Hold, found.LookupAt = true, found.Reason, time.Time{}
 	default:
 		found.Hold = "no contact: " + found.Reason + tried(answer)
 	}

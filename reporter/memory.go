@@ -119,7 +119,7 @@ func (m *memory) Candidates(_ context.Context, key string) (all []queue.Candidat
 func (m *memory) Beside(context.Context, int64) (map[string]int64, error) { return nil, nil }
 
 // File keeps a complaint, or notes that it went out.
-func (m *memory) File(_ context.Context, claim *queue.ReportClaim, c queue.Complaint, _ ...queue.Complaint) (int64, error) {
+func (m *memory) File(_ context.Context, claim *queue.ReportClaim, c queue.Complaint, _ ...queue.Complaint) (id int64, joined bool, err error) {
 	m.last++
 	c.ID, c.Created, c.Updated = m.last, m.now, m.now
 	c.Incidents = []queue.Incident{light(c.Incidents[0])}
@@ -133,7 +133,7 @@ func (m *memory) File(_ context.Context, claim *queue.ReportClaim, c queue.Compl
 	if c.State == queue.Ready {
 		m.goes(k)
 	}
-	return k.ID, nil
+	return k.ID, false, nil
 }
 
 // light is an incident without the octets of its mail: what decisions depend on.
@@ -176,6 +176,11 @@ func (m *memory) SetContact(_ context.Context, claim *queue.LookupClaim, f queue
 		m.goes(k)
 		return nil
 	}
+	if f.Form {
+		k.State, k.LookupAt = queue.Form, time.Time{}
+		m.tell(queue.ActionTasked, 0, k, f.Reason)
+		return nil
+	}
 	m.wait(k)
 	m.tell(queue.ActionContact, 0, k, f.Reason)
 	return nil
@@ -184,26 +189,34 @@ func (m *memory) SetContact(_ context.Context, claim *queue.LookupClaim, f queue
 // decide does what a person did.
 func (m *memory) decide(action string, report int64) {
 	k := m.kept[m.first[report]]
-	if k == nil || k.State != queue.Held {
+	if k == nil || k.State != queue.Held && k.State != queue.Form {
 		return
 	}
 	k.LookupAt = time.Time{}
-	switch action {
-	case queue.ActionApproved:
-		if len(k.To) > 0 {
-			k.State, k.ReadyAt = queue.Ready, m.now
-			m.tell(action, 0, k, "")
-			m.goes(k)
-		}
-	case queue.ActionDropped:
-		k.State = queue.Dropped
+	held := k.State == queue.Held
+	switch {
+	case action == queue.ActionApproved && held && len(k.To) > 0:
+		k.State, k.ReadyAt = queue.Ready, m.now
 		m.tell(action, 0, k, "")
-		m.closes(k)
-		delete(m.kept, k.ID)
-	case queue.ActionEdited:
+		m.goes(k)
+	case action == queue.ActionDropped:
+		m.ends(k, action, queue.Dropped)
+	case action == queue.ActionDone && !held:
+		m.ends(k, action, queue.Sent)
+	case action == queue.ActionHeld:
+		k.State = queue.Held
+	case action == queue.ActionEdited && held:
 		m.closes(k)
 		k.gathers = false
 	}
+}
+
+// ends notes that a complaint comes to nothing, or was brought to a page.
+func (m *memory) ends(k *kept, action string, end queue.State) {
+	k.State = end
+	m.tell(action, 0, k, "")
+	m.closes(k)
+	delete(m.kept, k.ID)
 }
 
 // goes notes that a complaint went out.

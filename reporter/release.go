@@ -29,13 +29,14 @@ const (
 	ApproveAll Approve = "all"
 )
 
-// History is what went out before, as far as a decision depends on it.
+// History is when complaints were let out before, newest first, as far as a decision
+// depends on it: of each list no more than the cap matters.
 type History struct {
-	Hour    int       // complaints let out in the last hour, to anybody
-	Contact int       // in the last day to one of the same addresses
-	Network int       // in the last day about the same network
-	Last    time.Time // when the last one to one of the addresses was let out; zero for never
-	Now     time.Time
+	Hour     []time.Time   // in the last hour, to anybody
+	Contacts [][]time.Time // in the last day to each of the addresses
+	Network  []time.Time   // in the last day about the same network
+	Last     time.Time     // the last one to one of the addresses; zero for never
+	Now      time.Time
 }
 
 // Ruling is whether a complaint goes out by itself.
@@ -44,8 +45,9 @@ type Ruling struct {
 	// Hold says what a person should know who decides; it is empty where he decides
 	// each time anyway.
 	Hold string
-	// Again is when to ask again, for what only has to wait; zero for what a person
-	// must decide about.
+	// Again is when to ask again, for what only has to wait: the moment at which the
+	// last of the bounds that hold it back gives way. Zero for what a person must
+	// decide about.
 	Again time.Time
 }
 
@@ -57,12 +59,13 @@ func (p Policy) Release(c *queue.Complaint, answer *contact.Answer, h History) R
 	if why := p.stale(c, h.Now); why != "" {
 		return Ruling{Hold: why}
 	}
+	ruling := Ruling{Ready: true}
 	for _, bound := range bounds {
-		if why, again := bound(p, h); why != "" {
-			return Ruling{Hold: why, Again: again}
+		if why, again := bound(p, h); again.After(ruling.Again) {
+			ruling = Ruling{Hold: why, Again: again}
 		}
 	}
-	return Ruling{Ready: true}
+	return ruling
 }
 
 // automatic reports whether a complaint goes out by itself when its time has come, and
@@ -127,7 +130,8 @@ func (p Policy) stale(c *queue.Complaint, now time.Time) string {
 	return ""
 }
 
-// bounds are what passes with time, in the order in which their reasons help most.
+// bounds are what passes with time, in the order in which their reasons help most. Again
+// is when a bound gives way, zero where it does not hold.
 var bounds = []func(Policy, History) (why string, again time.Time){tooSoon, contactCap, networkCap, hourCap}
 
 func tooSoon(p Policy, h History) (why string, again time.Time) {
@@ -137,24 +141,39 @@ func tooSoon(p Policy, h History) (why string, again time.Time) {
 	return "", time.Time{}
 }
 
-// Where a cap is reached there may be room again after a part of its time.
 func contactCap(p Policy, h History) (why string, again time.Time) {
-	return over(h.Contact, p.ContactCap, "to this desk in a day"), h.Now.Add(day / 8)
+	for _, at := range h.Contacts {
+		if w, room := over(at, p.ContactCap, day, h.Now, "to this desk in a day"); room.After(again) {
+			why, again = w, room
+		}
+	}
+	return why, again
 }
 
 func networkCap(p Policy, h History) (why string, again time.Time) {
-	return over(h.Network, p.NetworkCap, "about this network in a day"), h.Now.Add(day / 8)
+	return over(h.Network, p.NetworkCap, day, h.Now, "about this network in a day")
 }
 
+// hourCap is what all wait for together, maybe thousands: each of them may ask for each
+// place that comes free, so not more often than breath.
 func hourCap(p Policy, h History) (why string, again time.Time) {
-	return over(h.Hour, p.HourCap, "in an hour"), h.Now.Add(time.Hour)
+	why, again = over(h.Hour, p.HourCap, time.Hour, h.Now, "in an hour")
+	if soonest := h.Now.Add(breath); why != "" && again.Before(soonest) {
+		again = soonest
+	}
+	return why, again
 }
 
-func over(n, most int, what string) string {
-	if most == 0 || n < most {
-		return ""
+const breath = 5 * time.Minute
+
+// over says when there is room for one more under a cap that is reached: when the
+// oldest of the newest that fill it falls out of its span.
+func over(at []time.Time, most int, span time.Duration, now time.Time, what string) (why string, again time.Time) {
+	if most == 0 || len(at) < most || !at[most-1].Add(span).After(now) {
+		return "", time.Time{}
 	}
-	return fmt.Sprintf("%d complaints went out %s, and at most %d go out by themselves", n, what, most)
+	again = at[most-1].Add(span)
+	return fmt.Sprintf("at most %d complaints go out by themselves %s: there is room from %s on", most, what, date(again)), again
 }
 
 // release lets a new complaint out where the policy says so. From the look at what
@@ -208,7 +227,7 @@ func (r *Reporter) releaseWaiting(ctx context.Context, claim *queue.LookupClaim,
 	if now.Reason = ruling.Hold; ruling.Ready {
 		now.Reason = "its time had come"
 	}
-	now.Key = r.Policy.key(c, &now.answer)
+	now.Key = r.Policy.key(c, &now)
 	return r.queue.SetContact(ctx, claim, now.Found)
 }
 
@@ -229,26 +248,25 @@ const day = 24 * time.Hour
 // history reads what the bounds depend on, each no further than to its bound.
 func (r *Reporter) history(ctx context.Context, c *queue.Complaint) (h History, err error) {
 	h.Now = r.now()
-	count := func(f queue.LetOut, span time.Duration, most int) (int, error) {
+	newest := func(f queue.LetOut, span time.Duration, most int) ([]time.Time, error) {
 		if most == 0 {
-			return 0, nil
+			return nil, nil
 		}
 		f.Since, f.Limit = h.Now.Add(-span), most
-		at, err := r.queue.LetOut(ctx, f)
-		return len(at), err
+		return r.queue.LetOut(ctx, f)
 	}
-	if h.Hour, err = count(queue.LetOut{}, time.Hour, r.Policy.HourCap); err != nil {
+	if h.Hour, err = newest(queue.LetOut{}, time.Hour, r.Policy.HourCap); err != nil {
 		return h, err
 	}
-	if h.Network, err = count(queue.LetOut{Network: networkOf(c.Source)}, day, r.Policy.NetworkCap); err != nil {
+	if h.Network, err = newest(queue.LetOut{Network: networkOf(c.Source)}, day, r.Policy.NetworkCap); err != nil {
 		return h, err
 	}
 	for _, to := range c.To {
-		n, err := count(queue.LetOut{Contact: to}, day, r.Policy.ContactCap)
+		at, err := newest(queue.LetOut{Contact: to}, day, r.Policy.ContactCap)
 		if err != nil {
 			return h, err
 		}
-		h.Contact = max(h.Contact, n)
+		h.Contacts = append(h.Contacts, at)
 		last, err := r.queue.LetOut(ctx, queue.LetOut{Contact: to, Since: h.Now.Add(-r.Policy.Interval), Limit: 1})
 		if err != nil {
 			return h, err

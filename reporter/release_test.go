@@ -50,15 +50,15 @@ func TestRelease(t *testing.T) {
 		{"uncertain contact", func(a *all) { a.answer.Contacts[0].Confidence = contact.Low }, false, "abuse@net.test is not certain"},
 		{"just had one", func(a *all) { a.h.Last = noon.Add(-time.Hour) }, false, "by itself the next goes out from Tue, 24 Nov 2026 11:00"},
 		{"had one yesterday", func(a *all) { a.h.Last = noon.Add(-24 * time.Hour) }, true, ""},
-		{"contact cap", func(a *all) { a.h.Contact = 3 }, false, "3 complaints went out to this desk"},
-		{"below contact cap", func(a *all) { a.h.Contact = 2 }, true, ""},
-		{"network cap", func(a *all) { a.h.Network = 4 }, false, "about this network"},
-		{"hour cap", func(a *all) { a.h.Hour = 5 }, false, "in an hour"},
+		{"contact cap", func(a *all) { a.h.Contacts = [][]time.Time{nil, ago(1, 2, 3)} }, false, "at most 3 complaints go out by themselves to this desk"},
+		{"below contact cap", func(a *all) { a.h.Contacts = [][]time.Time{ago(1, 2)} }, true, ""},
+		{"network cap", func(a *all) { a.h.Network = ago(1, 2, 3, 4) }, false, "about this network"},
+		{"hour cap", func(a *all) { a.h.Hour = ago(.1, .2, .3, .4, .5) }, false, "in an hour"},
 		{"waited too long", func(a *all) { a.p.MaxAge = time.Hour; a.h.Now = noon.Add(26 * time.Hour) }, false, "more than 25h0m0s old"},
 		{"waited its time", func(a *all) { a.p.MaxAge = time.Hour; a.h.Now = noon.Add(24 * time.Hour) }, true, ""},
 		{"no caps", func(a *all) {
 			a.p = reporter.Policy{Approve: reporter.ApproveJudged}
-			a.h.Contact, a.h.Hour = 1000, 1000
+			a.h.Contacts, a.h.Hour = [][]time.Time{ago(1, 2, 3, 4)}, ago(.1, .2, .3, .4, .5, .6)
 		}, true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -72,6 +72,53 @@ func TestRelease(t *testing.T) {
 			}
 			if waits := strings.HasPrefix(c.name, "just") || strings.HasSuffix(c.name, " cap") && !c.ok; waits != got.Again.After(noon) {
 				t.Errorf("asked again at %v", got.Again)
+			}
+		})
+	}
+}
+
+// ago are times so many hours before noon.
+func ago(hours ...float64) (at []time.Time) {
+	for _, h := range hours {
+		at = append(at, noon.Add(-time.Duration(h*float64(time.Hour))))
+	}
+	return at
+}
+
+// TestRoomAgain holds when a complaint is looked at again to the moment at which the
+// last bound gives way: a moment before it is still held, and then it goes out.
+func TestRoomAgain(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		p     reporter.Policy
+		h     reporter.History
+		again time.Duration // after noon
+		why   string
+	}{
+		{"hour", reporter.Policy{HourCap: 2}, reporter.History{Hour: ago(.1, .75)}, 15 * time.Minute, "in an hour: there is room from Mon, 23 Nov 2026 12:15:00"},
+		{"hour, in a moment", reporter.Policy{HourCap: 1}, reporter.History{Hour: ago(.99)}, 5 * time.Minute, "in an hour"},
+		{"hour, lowered since", reporter.Policy{HourCap: 1}, reporter.History{Hour: ago(.1, .75)}, 54 * time.Minute, "in an hour"},
+		{"network", reporter.Policy{NetworkCap: 3}, reporter.History{Network: ago(1, 2, 20)}, 4 * time.Hour, "about this network"},
+		{"contact", reporter.Policy{ContactCap: 1}, reporter.History{Contacts: [][]time.Time{ago(5)}}, 19 * time.Hour, "to this desk"},
+		{"fuller of two contacts", reporter.Policy{ContactCap: 2}, reporter.History{Contacts: [][]time.Time{ago(1), ago(2, 23), ago(1, 20)}}, 4 * time.Hour, "to this desk"},
+		{"interval", reporter.Policy{Interval: 24 * time.Hour}, reporter.History{Last: noon.Add(-time.Hour)}, 23 * time.Hour, "the desk had one at"},
+		{"interval before cap", reporter.Policy{Interval: 2 * time.Hour, NetworkCap: 1}, reporter.History{Last: noon.Add(-time.Hour), Network: ago(3)}, 21 * time.Hour, "about this network"},
+		{"cap before interval", reporter.Policy{Interval: 30 * time.Hour, HourCap: 1}, reporter.History{Last: noon.Add(-time.Hour), Hour: ago(.5)}, 29 * time.Hour, "the desk had one at"},
+		{"all caps", reporter.Policy{HourCap: 1, NetworkCap: 1, ContactCap: 1}, reporter.History{Hour: ago(.5), Network: ago(6), Contacts: [][]time.Time{ago(7)}}, 18 * time.Hour, "about this network"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, k, answer := certain()
+			c.p.Approve = reporter.ApproveAll
+			c.h.Now = noon
+			got := c.p.Release(k, answer, c.h)
+			if got.Ready || got.Again.Sub(noon) != c.again || !strings.Contains(got.Hold, c.why) {
+				t.Errorf("%+v, after %v; want %v, %q", got, got.Again.Sub(noon), c.again, c.why)
+			}
+			if c.h.Now = got.Again.Add(-time.Microsecond); c.p.Release(k, answer, c.h).Ready != (c.name == "hour, in a moment") {
+				t.Error("it is not the first moment")
+			}
+			if c.h.Now = got.Again; !c.p.Release(k, answer, c.h).Ready {
+				t.Error("does not go out then")
 			}
 		})
 	}

@@ -12,7 +12,7 @@ import (
 // Step is one thing that a replay would have done.
 type Step struct {
 	At     time.Time
-	Action string // queue.ActionFiled, ActionJoined, ActionClosed, ActionReleased, ActionContact
+	Action string // of a queue.Event
 	Report int64  // 0 where no report was decided about
 	// Complaint is as it stands now; zero for a closed report. Its ID is the replay's.
 	Complaint queue.Complaint

@@ -22,8 +22,8 @@ import (
 
 // Queue is what the workers need of the store.
 type Queue interface {
-	ClaimReport(ctx context.Context, lease time.Duration) (*queue.ReportClaim, error)
-	File(ctx context.Context, claim *queue.ReportClaim, c queue.Complaint, beside ...queue.Complaint) (int64, error)
+	ClaimReports(ctx context.Context, n int, lease time.Duration) ([]*queue.ReportClaim, error)
+	File(ctx context.Context, claim *queue.ReportClaim, c queue.Complaint, beside ...queue.Complaint) (id int64, joined bool, err error)
 	CloseReport(ctx context.Context, claim *queue.ReportClaim, reason string) error
 	ReleaseReport(ctx context.Context, claim *queue.ReportClaim, retryAt time.Time, reason string) error
 	Renew(ctx context.Context, claim queue.Claim, lease time.Duration) error
@@ -130,11 +130,11 @@ func (r *Reporter) Run(ctx context.Context) {
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(r.Grace, cancel) })()
 	var wg sync.WaitGroup
-	// Many filers: most of filing is waiting, and those that wait for one slow
-	// registry must not keep the others' reports back.
-	for range 16 {
-		wg.Go(func() { r.loop(ctx, func() (bool, error) { return r.fileNext(work) }) })
-	}
+	wg.Go(func() {
+		f := newFilers(r)
+		r.loop(ctx, func() (bool, error) { return f.next(ctx, work) })
+		f.running.Wait()
+	})
 	wg.Go(func() { r.loop(ctx, func() (bool, error) { return r.lookUpNext(work) }) })
 	wg.Go(func() { r.loop(ctx, func() (bool, error) { return r.deliverNext(work) }) })
 	wg.Wait()

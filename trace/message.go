@@ -2,7 +2,7 @@ package trace
 
 import (
 	"net/netip"
-	"strings"
+	"slices"
 	"time"
 )
 
@@ -35,9 +35,10 @@ type Message struct {
 // Truncated reports whether Body is only the beginning of the body.
 func (m *Message) Truncated() bool { return m.BodySize > int64(len(m.Body)) }
 
-// Fields returns the unfolded values of all header fields of a name, topmost
-// first. A header with broken lines still gives those that can be read.
-func (m *Message) Fields(name string) []string {
+// Fields returns the unfolded values of all header fields that have one of the
+// names, topmost first. A header with broken lines still gives those that can be
+// read.
+func (m *Message) Fields(names ...string) []string {
 	var values []string
 	header := string(m.Header)
 	for {
@@ -45,7 +46,7 @@ func (m *Message) Fields(name string) []string {
 		if !ok {
 			return values
 		}
-		if header = rest; strings.EqualFold(f.name, name) {
+		if header = rest; slices.ContainsFunc(names, f.named) {
 			values = append(values, unfold(f.value))
 		}
 	}

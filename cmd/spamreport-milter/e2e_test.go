@@ -32,6 +32,7 @@ type host struct {
 	t        *testing.T
 	config   string
 	registry *testnet.RDAP
+	dns      *testnet.DNS
 	desk     *testnet.SMTP
 	postfix  *testmta.Postfix
 	daemon   *exec.Cmd
@@ -47,7 +48,7 @@ func newHost(t *testing.T) *host {
 	world, err := newInternet(dir)
 	h.must(err)
 	t.Cleanup(func() { world.Close() })
-	h.registry, h.desk = world.Registry, world.Desk
+	h.registry, h.dns, h.desk = world.Registry, world.DNS, world.Desk
 	h.config = filepath.Join(dir, "config.toml")
 	text := fmt.Sprintf("state_dir = %q\n\n", filepath.Join(dir, "state")) + testConfig(world)
 	h.must(os.WriteFile(h.config, []byte(text), 0o600))

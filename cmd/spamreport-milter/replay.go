@@ -186,7 +186,7 @@ func (r *rerun) event(ctx context.Context, ev *queue.Event) error {
 		if ev.ReportID != 0 {
 			return r.report(ctx, ev)
 		}
-	case queue.ActionApproved, queue.ActionDropped, queue.ActionEdited, queue.ActionHeld:
+	case queue.ActionApproved, queue.ActionDropped, queue.ActionEdited, queue.ActionHeld, queue.ActionDone:
 		if first := r.first[ev.ComplaintID]; first != 0 {
 			return r.replay.Decide(ctx, ev.Time, ev.Action, first)
 		}

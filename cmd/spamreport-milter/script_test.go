@@ -56,9 +56,10 @@ func setUp(env *testscript.Env) error {
 // newInternet has one network, with a desk that takes mail.
 func newInternet(dir string) (*testnet.Internet, error) {
 	world, err := testnet.Start(dir, "net.test. IN MX 10 mx.net.test.\nmx.net.test. IN A 45.66.77.1\n"+
-		"shop.test. IN MX 10 mx.net.test.\nshop.test. IN TXT \"v=spf1 ip4:45.66.77.88 -all\"\n")
+		"shop.test. IN MX 10 mx.net.test.\nshop.test. IN TXT \"v=spf1 ip4:45.66.77.88 -all\"\n"+partiesZone)
 	if err == nil {
 		world.Registry.Add(testnet.RIPE(netip.MustParsePrefix("45.66.77.0/24"), "TEST-NET", "abuse@net.test"))
+		world.Registry.Add(partiesNetworks()...)
 	}
 	return world, err
 }

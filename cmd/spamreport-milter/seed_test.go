@@ -116,16 +116,18 @@ func plant(ctx context.Context, store *queue.Store, i int, state queue.State, su
 	if err != nil {
 		return 0, err
 	}
-	claim, err := store.ClaimReport(ctx, time.Minute)
+	claims, err := store.ClaimReports(ctx, 1, time.Minute)
 	if err != nil {
 		return 0, err
 	}
-	return store.File(ctx, claim, queue.Complaint{
+	claim := claims[0]
+	id, _, err := store.File(ctx, claim, queue.Complaint{
 		State: state, To: []string{fmt.Sprintf("abuse@net%d.test", i%3)}, Contact: []byte(seedContact),
 		Source: client.Addr(), Network: fmt.Sprintf("45.66.%d.0/24", 77+i%3), ASN: uint32(64500 + i%3), Party: "source network",
 		Format: "arf", Subject: subject, MessageID: fmt.Sprintf("<%d.seed@mx.isp.test>", claim.Report.ID),
 		Incidents: []queue.Incident{{ReportID: claim.Report.ID, Report: claim.Report, Chain: trace.Follow(&m, trace.Options{})}},
 	})
+	return id, err
 }
 
 // seedContact is a short answer of a registry, with what it said in base64.
