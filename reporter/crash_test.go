@@ -180,9 +180,12 @@ func (l *lives) ready(store *queue.Store) int64 {
 	m := fromSender()
 	_, err := store.Submit(l.Context(), queue.Report{Cause: queue.CauseFilter, Reporter: "X-Spam-Flag", Message: m})
 	l.must(err)
-	claim, err := store.ClaimReport(l.Context(), time.Minute)
-	l.must(err)
-	id, err := store.File(l.Context(), claim, queue.Complaint{State: queue.Ready, Sender: us, Source: sender.Addr(), Format: "arf",
+	claims, err := store.ClaimReports(l.Context(), 1, time.Minute)
+	if err != nil || len(claims) != 1 {
+		l.Fatalf("%d reports, %v", len(claims), err)
+	}
+	claim := claims[0]
+	id, _, err := store.File(l.Context(), claim, queue.Complaint{State: queue.Ready, Sender: us, Source: sender.Addr(), Format: "arf",
 		To: []string{"abuse@net.test", "security@net.test"}, MessageID: fmt.Sprintf("<%d.stable@mx.isp.test>", claim.Report.ID),
 		Incidents: []queue.Incident{{ReportID: claim.Report.ID, Report: claim.Report, Chain: trace.Follow(&m, trace.Options{})}}})
 	l.must(err)
