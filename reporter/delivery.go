@@ -29,9 +29,7 @@ func (r *Reporter) deliverNext(ctx context.Context) (bool, error) {
 	if err != nil || claim == nil {
 		return false, ignoreCancel(ctx, err)
 	}
-	done := r.keep(context.WithoutCancel(ctx), claim)
-	outcome := r.send(ctx, &claim.Complaint)
-	done()
+	outcome := r.attempt(ctx, claim)
 	// Whatever the relay said must be remembered even while we are being stopped:
 	// else a complaint that was taken would go out again.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
@@ -39,6 +37,12 @@ func (r *Reporter) deliverNext(ctx context.Context) (bool, error) {
 	r.Log.Info("complaint delivery", "complaint", claim.Complaint.ID, "state", outcome.State,
 		"taken", outcome.Taken, "reason", outcome.Reason)
 	return true, r.queue.Record(ctx, claim, outcome)
+}
+
+// attempt sends while the claim is renewed, and no longer, should it panic.
+func (r *Reporter) attempt(ctx context.Context, claim *queue.ComplaintClaim) queue.Outcome {
+	defer r.keep(context.WithoutCancel(ctx), claim)()
+	return r.send(ctx, &claim.Complaint)
 }
 
 func (r *Reporter) send(ctx context.Context, c *queue.Complaint) queue.Outcome {

@@ -1,17 +1,17 @@
 package reporter
 
 import (
-	"cmp"
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/textproto"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 )
 
@@ -35,8 +35,12 @@ type Relay struct {
 // Times of steps, and of a whole delivery.
 const (
 	dialTime  = time.Minute
+	replyTime = 5 * time.Minute
 	blockTime = 3 * time.Minute
 	wholeTime = time.Hour
+	// quitTime is short: what the relay has taken is not recorded yet, and a crash until
+	// then sends it once more.
+	quitTime = 5 * time.Second
 )
 
 // RelayTLS is the default for a relay: plain text only where it cannot be
@@ -101,115 +105,9 @@ func (r Relay) converse(ctx context.Context, p parcel) (delivered, error) {
 	if err != nil {
 		return d, err
 	}
+	client.CommandTimeout = min(client.CommandTimeout, quitTime)
 	_ = client.Quit() // it has the message; how it says goodbye changes nothing
 	return d, nil
-}
-
-// open connects, greets and logs in.
-func (r Relay) open(ctx context.Context, helo string) (*smtp.Client, error) {
-	client, err := r.dial(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err = client.Hello(helo); err != nil {
-		err = at("greeting", err)
-	} else {
-		err = r.auth(client)
-	}
-	if err != nil {
-		client.Close()
-		return nil, err
-	}
-	return client, nil
-}
-
-// Greet looks whether the relay would take a message from us, as far as it says
-// without one: it connects, greets as helo, logs in and leaves.
-func (r Relay) Greet(ctx context.Context, helo string) error {
-	client, err := r.open(ctx, helo)
-	if err != nil {
-		return fmt.Errorf("relay %s: %w", r.Addr, err)
-	}
-	defer client.Close()
-	return client.Quit()
-}
-
-// at names the step at which the relay failed.
-func at(step string, err error) error { return fmt.Errorf("%s: %w", step, err) }
-
-func (r Relay) dial(ctx context.Context) (*smtp.Client, error) {
-	conn, err := (&net.Dialer{Timeout: cmp.Or(r.Timeout, dialTime)}).DialContext(ctx, "tcp", r.Addr)
-	if err != nil {
-		return nil, err
-	}
-	// The deadlines of single steps start anew with each; closing the connection is
-	// the one bound that none of them can push back.
-	context.AfterFunc(ctx, func() { conn.Close() })
-	client, err := r.client(paced{conn, cmp.Or(r.Timeout, blockTime)})
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	if r.Timeout != 0 {
-		client.CommandTimeout, client.SubmissionTimeout = r.Timeout, r.Timeout
-	}
-	return client, nil
-}
-
-func (r Relay) client(conn net.Conn) (*smtp.Client, error) {
-	if r.TLS == "none" {
-		return smtp.NewClient(conn), nil
-	}
-	host, _, err := net.SplitHostPort(r.Addr)
-	if err != nil {
-		return nil, err
-	}
-	config := &tls.Config{ServerName: host, RootCAs: r.RootCAs}
-	if r.TLS == "tls" {
-		return smtp.NewClient(tls.Client(conn, config)), nil
-	}
-	// go-smtp's own helper greets before a shorter timeout could be set.
-	conn.SetDeadline(time.Now().Add(cmp.Or(r.Timeout, 5*time.Minute)))
-	client, err := smtp.NewClientStartTLS(conn, config)
-	if err != nil {
-		return nil, at("STARTTLS", err)
-	}
-	return client, nil
-}
-
-// paced gives each block that is written its own time: a relay that stops reading
-// stops us no longer than that.
-type paced struct {
-	net.Conn
-	block time.Duration
-}
-
-func (p paced) Write(b []byte) (int, error) {
-	if err := p.SetWriteDeadline(time.Now().Add(p.block)); err != nil {
-		return 0, err
-	}
-	return p.Conn.Write(b)
-}
-
-// auth authenticates by PLAIN, or by LOGIN where the relay has nothing better. A
-// password that is refused is a fault of the settings: it passes when they are mended.
-func (r Relay) auth(c *smtp.Client) error {
-	if r.User == "" {
-		return nil
-	}
-	var mechanism sasl.Client
-	switch {
-	case c.SupportsAuth(sasl.Plain):
-		mechanism = sasl.NewPlainClient("", r.User, r.Password)
-	case c.SupportsAuth(sasl.Login):
-		mechanism = sasl.NewLoginClient(r.User, r.Password)
-	default:
-		return errors.New("it offers neither AUTH PLAIN nor LOGIN")
-	}
-	if err := c.Auth(mechanism); err != nil {
-		return at("AUTH", err)
-	}
-	return nil
 }
 
 func transact(c *smtp.Client, p parcel) (delivered, error) {
@@ -219,12 +117,12 @@ func transact(c *smtp.Client, p parcel) (delivered, error) {
 		return d, at("MAIL", tooLarge(err))
 	}
 	accepted, err := d.recipients(c, p.to)
-	if len(accepted) == 0 {
-		return d, at("RCPT", err)
+	if err != nil {
+		return d, err
 	}
 	w, err := c.Data()
 	if err != nil {
-		return d, at("DATA", err)
+		return d, at("DATA", final(err))
 	}
 	if _, err := w.Write(p.msg); err != nil {
 		return d, at("message", err)
@@ -240,22 +138,67 @@ func transact(c *smtp.Client, p parcel) (delivered, error) {
 // (RFC 3461 §4.1).
 var failureOnly = &smtp.RcptOptions{Notify: []smtp.DSNNotify{smtp.DSNNotifyFailure}}
 
-// recipients offers each address. Of several refusals a temporary one is
-// returned first: as long as one may still be taken, trying again helps.
-func (d *delivered) recipients(c *smtp.Client, to []string) (accepted []string, refusal error) {
+// recipients offers each address. The error is about all of them: of several refusals
+// it is a temporary one, because as long as one may still be taken, trying again helps.
+func (d *delivered) recipients(c *smtp.Client, to []string) (accepted []string, err error) {
+	var refusal error
 	for _, a := range to {
-		err := final(c.Rcpt(a, failureOnly))
+		err := c.Rcpt(a, failureOnly)
 		if err == nil {
 			accepted = append(accepted, a)
 			continue
 		}
-		d.Refused = append(d.Refused, a+": "+err.Error())
+		// Behind a reply that did not come we would take each for the one before.
+		var reply *smtp.SMTPError
+		if !errors.As(err, &reply) || reply.Code == 421 {
+			return nil, at("RCPT "+a, err)
+		}
+		// 552 was "too many recipients" once (RFC 5321 §4.5.3.1.10), or the mailbox is full.
+		if reply.Code != 552 {
+			err = final(err)
+		}
+		d.Refused = append(d.Refused, a+": "+inWords(err))
 		d.Later = d.Later || !Permanent(err)
 		if refusal == nil || Permanent(refusal) {
 			refusal = err
 		}
 	}
-	return accepted, refusal
+	if len(accepted) == 0 {
+		return nil, fault{"RCPT: " + strings.Join(d.Refused, "; "), refusal}
+	}
+	return accepted, nil
+}
+
+// fault is a step that failed, as it is written down, and why.
+type fault struct {
+	said string
+	error
+}
+
+func (f fault) Error() string { return f.said }
+func (f fault) Unwrap() error { return f.error }
+
+// at names the step at which the relay failed.
+func at(step string, err error) error { return fault{step + ": " + inWords(err), err} }
+
+// inWords is what is written down of an error: of a reply its codes (RFC 5321 §4.2.1, RFC
+// 3463) and text in one line. The relay may have said anything.
+func inWords(err error) string {
+	said := err.Error()
+	var reply *smtp.SMTPError
+	var early *textproto.Error
+	switch {
+	case errors.As(err, &early):
+		said = fmt.Sprintf("%d %s", early.Code, early.Msg)
+	case errors.As(err, &reply) && reply.EnhancedCode != smtp.EnhancedCodeNotSet:
+		e := reply.EnhancedCode
+		said = fmt.Sprintf("%d %d.%d.%d %s", reply.Code, e[0], e[1], e[2], reply.Message)
+	case errors.As(err, &reply):
+		said = fmt.Sprintf("%d %s", reply.Code, reply.Message)
+	case errors.Is(err, io.EOF):
+		said = "it closed the connection"
+	}
+	return oneLine(strings.Join(strings.Fields(said), " "))
 }
 
 // refused is the relay's last word on a message or on all its recipients.
@@ -263,12 +206,16 @@ type refused struct{ error }
 
 func (r refused) Unwrap() error { return r.error }
 
+// login are replies that want another login or TLS (RFC 4954 §6, RFC 3207 §4): whatever
+// they answer, they speak of the relay's settings.
+var login = []int{530, 534, 535, 538}
+
 // final marks a 5yz answer (RFC 5321 §4.2.1) as the last word. It is asked only
 // where the answer is about this message: a 5yz greeting, EHLO or MAIL speaks of
 // the relay's settings, which an admin will mend.
 func final(err error) error {
 	var se *smtp.SMTPError
-	if errors.As(err, &se) && se.Code >= 500 && se.Code < 600 {
+	if errors.As(err, &se) && se.Code >= 500 && se.Code < 600 && !slices.Contains(login, se.Code) {
 		return refused{err}
 	}
 	return err

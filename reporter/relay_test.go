@@ -2,24 +2,19 @@ package reporter_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
-	"fmt"
 	"net"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/emersion/go-msgauth/dkim"
 
-	"spamreport-milter/internal/testnet"
 	"spamreport-milter/queue"
 	"spamreport-milter/reporter"
 )
@@ -155,107 +150,6 @@ func TestImplicitTLS(t *testing.T) {
 		t.Errorf("the first octet is %d", b)
 	}
 	d.event(queue.ActionDeferred)
-}
-
-// forgetful is a queue whose first recordings are lost, as by a crash.
-type forgetful struct {
-	*queue.Store
-	mu   sync.Mutex
-	lost int
-}
-
-func (f *forgetful) Record(ctx context.Context, c *queue.ComplaintClaim, o queue.Outcome) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.lost > 0 {
-		f.lost--
-		return fmt.Errorf("crashed before %s was recorded", o.State)
-	}
-	return f.Store.Record(ctx, c, o)
-}
-
-// TestRelayFaultsAndCrashes has every step of the relay fail in every way and our
-// note of it lost: nothing is lost, and the desk has at most one repeat, which is the
-// same message.
-func TestRelayFaultsAndCrashes(t *testing.T) {
-	stages := []testnet.Stage{testnet.Connect, testnet.Mail, testnet.Rcpt, testnet.Data, testnet.End}
-	faults := map[string]func(*testnet.SMTP, testnet.Stage){
-		"4xx":  func(s *testnet.SMTP, at testnet.Stage) { s.Refuse(at, 451, "later") },
-		"5xx":  func(s *testnet.SMTP, at testnet.Stage) { s.Refuse(at, 554, "never") },
-		"hang": func(s *testnet.SMTP, at testnet.Stage) { s.Hang(at) },
-		"cut":  func(s *testnet.SMTP, at testnet.Stage) { s.Cut(at) },
-	}
-	for _, stage := range stages {
-		for name, fault := range faults {
-			t.Run(fmt.Sprintf("%s %s", stage, name), func(t *testing.T) {
-				t.Parallel()
-				most := 1
-				if name == "hang" { // a relay that wakes up may take what we gave up
-					most = 2
-				}
-				crash(t, func(s *testnet.SMTP) { fault(s, stage) }, most)
-			})
-		}
-	}
-	t.Run("the answer is lost", func(t *testing.T) {
-		t.Parallel()
-		crash(t, func(s *testnet.SMTP) { s.CutTaken() }, 2)
-	})
-	t.Run("no fault", func(t *testing.T) {
-		t.Parallel()
-		crash(t, func(*testnet.SMTP) {}, 2)
-	})
-}
-
-// crash sends a complaint through a relay with a fault, loses the outcome, mends
-// the relay and waits until it is sent. The desk must have it at most n times.
-func crash(t *testing.T, fault func(*testnet.SMTP), n int) {
-	t.Helper()
-	store, err := queue.Open(t.Context(), filepath.Join(t.TempDir(), "queue.db"), queue.Options{Daemon: true, Host: "mx.isp.test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	relay, err := testnet.StartSMTP(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer relay.Close()
-	fault(relay)
-	q := &forgetful{Store: store, lost: 1}
-	config := reporter.Config{Composer: composer, Relay: reporter.Relay{Addr: relay.Addr, TLS: "none", Timeout: 300 * time.Millisecond},
-		Poll: 10 * time.Millisecond, Lease: 600 * time.Millisecond}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		reporter.New(config, q, registry(found)).Run(ctx)
-		close(done)
-	}()
-	defer func() { stop(); <-done }()
-	d := &desk{store, relay, t}
-	d.approved()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		q.mu.Lock()
-		crashed := q.lost == 0
-		q.mu.Unlock()
-		if crashed {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("nothing came of the first attempt")
-		}
-	}
-	relay.Recover()
-	d.event(queue.ActionSent)
-	got := relay.Messages()
-	if len(got) < 1 || len(got) > n {
-		t.Fatalf("the desk has it %d times, want at most %d", len(got), n)
-	}
-	for _, m := range got {
-		if !bytes.Equal(m.Data, got[0].Data) {
-			t.Error("a repeat is another message")
-		}
-	}
 }
 
 // FuzzAddressed: no address but those that we made is read as one.

@@ -196,43 +196,6 @@ func TestContactIsAskedForAgain(t *testing.T) {
 	}
 }
 
-// TestRelayFaults holds each answer of a relay to the state it must lead to.
-func TestRelayFaults(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		do   func(*testnet.SMTP)
-		want string
-	}{
-		{"greeting refused", func(s *testnet.SMTP) { s.Refuse(testnet.Connect, 554, "go away") }, queue.ActionDeferred},
-		{"sender refused", func(s *testnet.SMTP) { s.Refuse(testnet.Mail, 550, "sender unknown") }, queue.ActionDeferred},
-		{"recipient later", func(s *testnet.SMTP) { s.Refuse(testnet.Rcpt, 450, "greylisted") }, queue.ActionDeferred},
-		{"recipient refused", func(s *testnet.SMTP) { s.Refuse(testnet.Rcpt, 550, "unknown user") }, queue.ActionFailed},
-		{"data later", func(s *testnet.SMTP) { s.Refuse(testnet.Data, 452, "disk full") }, queue.ActionDeferred},
-		{"data refused", func(s *testnet.SMTP) { s.Refuse(testnet.Data, 554, "looks like spam") }, queue.ActionFailed},
-		{"cut in data", func(s *testnet.SMTP) { s.Cut(testnet.Data) }, queue.ActionDeferred},
-		{"hangs at greeting", func(s *testnet.SMTP) { s.Hang(testnet.Connect) }, queue.ActionDeferred},
-		{"hangs in data", func(s *testnet.SMTP) { s.Hang(testnet.Data) }, queue.ActionDeferred},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			d := start(t, registry(found), nil)
-			c.do(d.relay)
-			d.submit(fromSender())
-			if err := d.Approve(t.Context(), d.event(queue.ActionFiled).ComplaintID, us, "user:admin", ""); err != nil {
-				t.Fatal(err)
-			}
-			ev := d.event(c.want)
-			if ev.Reason == "" {
-				t.Error("the event does not say what the relay answered")
-			}
-			k := d.complaint(ev.ComplaintID)
-			if wait := time.Until(k.NextAttempt); k.State == queue.Deferred && (wait < 4*time.Minute || wait > 7*time.Minute) {
-				t.Errorf("next attempt in %v, want 5 to 6 minutes", wait)
-			}
-		})
-	}
-}
-
 func TestStartTLSIsRequired(t *testing.T) {
 	d := start(t, registry(found), func(c *reporter.Config) { c.Relay.TLS = "starttls" })
 	d.submit(fromSender())

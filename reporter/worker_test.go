@@ -4,10 +4,12 @@ import (
 	"context"
 	"net/netip"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"spamreport-milter/contact"
+	"spamreport-milter/internal/testnet"
 	"spamreport-milter/queue"
 	"spamreport-milter/reporter"
 )
@@ -69,5 +71,52 @@ func TestPanicEndsNothing(t *testing.T) {
 	}
 	if waiting, _, err := d.Waiting(t.Context()); err != nil || waiting != 1 {
 		t.Errorf("%d reports wait (%v), want the poisonous one", waiting, err)
+	}
+}
+
+// poisoned is a queue that makes its worker panic, once it is armed.
+type poisoned struct {
+	*queue.Store
+	armed atomic.Bool
+}
+
+func (p *poisoned) Suppressed(ctx context.Context, addresses ...string) (map[string]queue.Suppression, error) {
+	if p.armed.CompareAndSwap(true, false) {
+		panic("poison")
+	}
+	return p.Store.Suppressed(ctx, addresses...)
+}
+
+// TestPanicWhileSending: the complaint is sent when the lease of who panicked has run out.
+func TestPanicWhileSending(t *testing.T) {
+	store, err := queue.Open(t.Context(), filepath.Join(t.TempDir(), "queue.db"), queue.Options{Daemon: true, Host: "mx.isp.test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	relay, err := testnet.StartSMTP(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer relay.Close()
+	q := &poisoned{Store: store}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		reporter.New(reporter.Config{Composer: composer, Relay: reporter.Relay{Addr: relay.Addr, TLS: "none"},
+			Lease: 500 * time.Millisecond, Poll: 100 * time.Millisecond}, q, registry(found)).Run(ctx)
+		close(done)
+	}()
+	defer func() { stop(); <-done }()
+	d := &desk{store, relay, t}
+	d.submit(fromSender())
+	id := d.event(queue.ActionFiled).ComplaintID
+	q.armed.Store(true)
+	if err := d.Approve(t.Context(), id, us, "user:admin", ""); err != nil {
+		t.Fatal(err)
+	}
+	d.event(queue.ActionSent)
+	if n := len(relay.Messages()); n != 1 || q.armed.Load() {
+		t.Errorf("the desk has it %d times, poison left: %v", n, q.armed.Load())
 	}
 }

@@ -2,16 +2,13 @@ package testnet
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/emersion/go-sasl"
-	"github.com/emersion/go-smtp"
 )
 
 // Message is one message that the SMTP server took.
@@ -27,104 +24,122 @@ type Message struct {
 	Notify             []string // of the last recipient
 }
 
-// Stage is a step of an SMTP transaction at which a server can fail.
-type Stage string
-
-// The stages, in the order of the protocol.
-const (
-	Connect Stage = "connect"
-	Mail    Stage = "mail"
-	Rcpt    Stage = "rcpt"
-	Data    Stage = "data"
-	End     Stage = "end" // the message is read, the answer is due
-)
-
-// SMTP is a server that keeps whatever it is sent, or fails as told.
+// SMTP is a server that keeps whatever it is sent, or fails as told. It is written out
+// here, octet by octet, and not made of a library: no library fails as relays do.
 type SMTP struct {
 	Addr string // host:port
 
-	server *smtp.Server
-	mu     sync.Mutex
-	taken  []Message
-	more   chan struct{} // closed and renewed when taken grows
-	faults map[Stage]fault
-	resume chan struct{} // closed when hanging sessions may go on
-	closed bool
-
-	user, password string // of clients, where they must authenticate
-}
-
-// fault is what happens at a stage instead of success.
-type fault struct {
-	refuse *smtp.SMTPError
-	hang   bool // otherwise the connection is cut
-	taken  bool // the message is kept all the same
+	tls      *tls.Config // nil: STARTTLS is not offered
+	mu       sync.Mutex
+	listener net.Listener // nil while nobody listens
+	conns    map[net.Conn]bool
+	sessions sync.WaitGroup
+	taken    []Message
+	clear    []string        // commands that came unencrypted
+	faults   map[Step]*Fault // what is to go wrong
+	more     chan struct{}   // closed and renewed when taken grows
+	resume   chan struct{}   // closed when hanging sessions may go on
+	user     string          // of clients, where they must authenticate
+	password string
+	offered  []string // mechanisms of AUTH
 }
 
 // StartSMTP starts a server on a free port. With a CA it offers STARTTLS.
 func StartSMTP(ca *CA) (*SMTP, error) {
-	s := &SMTP{more: make(chan struct{}), faults: map[Stage]fault{}, resume: make(chan struct{})}
-	s.server = smtp.NewServer(smtp.BackendFunc(s.newSession))
-	s.server.Domain, s.server.EnableDSN, s.server.AllowInsecureAuth = "sink.test", true, true
-	s.server.ReadTimeout, s.server.WriteTimeout = time.Minute, time.Minute
-	s.server.ErrorLog = log.New(io.Discard, "", 0)
+	s := &SMTP{Addr: "127.0.0.1:0", conns: map[net.Conn]bool{}, faults: map[Step]*Fault{},
+		more: make(chan struct{}), resume: make(chan struct{})}
 	if ca != nil {
 		config, err := ca.serverTLS()
 		if err != nil {
 			return nil, err
 		}
-		s.server.TLSConfig = config
+		s.tls = config
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("listen for SMTP: %w", err)
+	if err := s.Open(); err != nil {
+		return nil, err
 	}
-	s.Addr = l.Addr().String()
-	go s.server.Serve(&gate{l, s}) // ends with Close; a broken listener shows in the client
 	return s, nil
 }
 
-// Close ends the server and all its sessions. One that the library has not
-// registered yet meets closed when it wants to greet.
-func (s *SMTP) Close() error {
+// Open has the server listen, at the address that it had if it was shut.
+func (s *SMTP) Open() error {
+	l, err := net.Listen("tcp", s.Addr)
+	for range 50 { // somebody's outgoing connection may have the port for a moment
+		if err == nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+		l, err = net.Listen("tcp", s.Addr)
+	}
+	if err != nil {
+		return fmt.Errorf("listen for SMTP: %w", err)
+	}
 	s.mu.Lock()
-	s.closed = true
+	defer s.mu.Unlock()
+	s.listener, s.Addr = l, l.Addr().String()
+	s.sessions.Go(func() { s.accept(l) })
+	return nil
+}
+
+func (s *SMTP) accept(l net.Listener) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return // shut
+		}
+		s.mu.Lock()
+		if s.listener != l {
+			conn.Close()
+		} else {
+			s.conns[conn] = true
+			conn.(*net.TCPConn).SetReadBuffer(128 << 10) // a client must see that we stop reading
+			s.sessions.Go(func() { s.serve(conn) })
+		}
+		s.mu.Unlock()
+	}
+}
+
+func (s *SMTP) serve(conn net.Conn) {
+	(&session{s: s, conn: conn}).run()
+	conn.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, conn)
+	s.tell()
+}
+
+// Shut stops listening and drops all sessions: connections are refused until Open.
+func (s *SMTP) Shut() error {
+	s.mu.Lock()
+	l := s.listener
+	s.listener = nil
+	for conn := range s.conns {
+		conn.Close()
+	}
+	s.wake()
 	s.mu.Unlock()
-	s.Recover()
-	return s.server.Close()
+	if l == nil {
+		return nil
+	}
+	return l.Close()
 }
 
-// Refuse answers every following command of that stage with an SMTP reply.
-func (s *SMTP) Refuse(at Stage, code int, text string) {
-	s.fail(at, fault{refuse: &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 0, 0}, Message: text}})
+// Close ends the server and all its sessions.
+func (s *SMTP) Close() error {
+	err := s.Shut()
+	s.sessions.Wait()
+	return err
 }
 
-// RefuseTo answers RCPT for one address with an SMTP reply.
-func (s *SMTP) RefuseTo(address string, code int, text string) { s.Refuse(rcptTo(address), code, text) }
-
-func rcptTo(address string) Stage { return Rcpt + " " + Stage(address) }
-
-// Hang makes the server fall silent at that stage until Recover.
-func (s *SMTP) Hang(at Stage) { s.fail(at, fault{hang: true}) }
-
-// Cut makes the server drop the connection at that stage.
-func (s *SMTP) Cut(at Stage) { s.fail(at, fault{}) }
-
-// CutTaken makes the server take messages and drop the connection in place of
-// saying so.
-func (s *SMTP) CutTaken() { s.fail(End, fault{taken: true}) }
-
-// RequireAuth refuses clients that do not authenticate by PLAIN.
-func (s *SMTP) RequireAuth(user, password string) {
+// RequireAuth refuses clients that do not authenticate, by PLAIN unless other
+// mechanisms are named: there is LOGIN too.
+func (s *SMTP) RequireAuth(user, password string, mechanisms ...string) {
+	if len(mechanisms) == 0 {
+		mechanisms = []string{"PLAIN"}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.user, s.password = user, password
-}
-
-func (s *SMTP) fail(at Stage, f fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults[at] = f
+	s.user, s.password, s.offered = user, password, mechanisms
 }
 
 // Recover ends all failures. Sessions that hung go on.
@@ -132,6 +147,11 @@ func (s *SMTP) Recover() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.faults)
+	s.wake()
+}
+
+// wake lets hanging sessions go on. The caller holds mu.
+func (s *SMTP) wake() {
 	close(s.resume)
 	s.resume = make(chan struct{})
 }
@@ -143,161 +163,71 @@ func (s *SMTP) Messages() []Message {
 	return slices.Clone(s.taken)
 }
 
+// InClear returns the commands that came unencrypted, in order of arrival.
+func (s *SMTP) InClear() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.clear)
+}
+
 // Wait returns the messages as soon as there are n, or the error of ctx.
 func (s *SMTP) Wait(ctx context.Context, n int) ([]Message, error) {
+	err := s.until(ctx, func() error {
+		if len(s.taken) < n {
+			return fmt.Errorf("%d of %d messages came", len(s.taken), n)
+		}
+		return nil
+	})
+	return s.Messages(), err
+}
+
+// Reached waits until a session has met the fault at a step, and returns the error of
+// ctx if none does.
+func (s *SMTP) Reached(ctx context.Context, at Step) error {
+	return s.until(ctx, func() error {
+		if f := s.faults[at]; f == nil || !f.met {
+			return fmt.Errorf("nobody comes to %s", at)
+		}
+		return nil
+	})
+}
+
+// Idle waits until no client is connected, and returns the error of ctx if one stays.
+func (s *SMTP) Idle(ctx context.Context) error {
+	return s.until(ctx, func() error {
+		if n := len(s.conns); n > 0 {
+			return fmt.Errorf("%d clients are connected", n)
+		}
+		return nil
+	})
+}
+
+// until waits for something that more tells of.
+func (s *SMTP) until(ctx context.Context, missing func() error) error {
 	for {
 		s.mu.Lock()
-		taken, more := slices.Clone(s.taken), s.more
+		err, more := missing(), s.more
 		s.mu.Unlock()
-		if len(taken) >= n {
-			return taken, nil
+		if err == nil {
+			return nil
 		}
 		select {
 		case <-more:
 		case <-ctx.Done():
-			return taken, fmt.Errorf("%d of %d messages came: %w", len(taken), n, ctx.Err())
+			return errors.Join(err, ctx.Err())
 		}
 	}
+}
+
+// tell wakes who waits in until. The caller holds mu.
+func (s *SMTP) tell() {
+	close(s.more)
+	s.more = make(chan struct{})
 }
 
 func (s *SMTP) take(m Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.taken = append(s.taken, m)
-	close(s.more)
-	s.more = make(chan struct{})
+	s.tell()
 }
-
-// failAt does what was ordered for a stage. An error is the reply to give.
-func (s *SMTP) failAt(at Stage, conn net.Conn) error {
-	s.mu.Lock()
-	f, ordered := s.faults[at]
-	resume, closed := s.resume, s.closed
-	s.mu.Unlock()
-	switch {
-	case closed:
-	case !ordered:
-		return nil
-	case f.refuse != nil:
-		return f.refuse
-	case f.hang:
-		<-resume
-		return s.failAt(at, conn)
-	}
-	conn.Close()
-	return net.ErrClosed
-}
-
-// gate applies failures of the Connect stage, before the library greets.
-type gate struct {
-	net.Listener
-	s *SMTP
-}
-
-func (g *gate) Accept() (net.Conn, error) {
-	conn, err := g.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &greeted{Conn: conn, s: g.s}, nil
-}
-
-// greeted holds the greeting, the first thing written, until the Connect stage
-// has passed; that keeps a hanging client from blocking Accept.
-type greeted struct {
-	net.Conn
-	s    *SMTP
-	once sync.Once
-	err  error
-}
-
-func (c *greeted) Write(b []byte) (int, error) {
-	c.once.Do(func() {
-		c.err = c.s.failAt(Connect, c.Conn)
-		if reply, ok := c.err.(*smtp.SMTPError); ok {
-			fmt.Fprintf(c.Conn, "%d %s\r\n", reply.Code, reply.Message)
-			c.Conn.Close()
-		}
-	})
-	if c.err != nil {
-		return 0, c.err
-	}
-	return c.Conn.Write(b)
-}
-
-type session struct {
-	s    *SMTP
-	conn *smtp.Conn
-	m    Message
-	user string
-}
-
-func (s *SMTP) newSession(c *smtp.Conn) (smtp.Session, error) {
-	return &session{s: s, conn: c}, nil
-}
-
-// AuthMechanisms and Auth make smtp.AuthSession.
-func (x *session) AuthMechanisms() []string { return []string{sasl.Plain} }
-
-func (x *session) Auth(string) (sasl.Server, error) {
-	return sasl.NewPlainServer(func(_, user, password string) error {
-		x.s.mu.Lock()
-		defer x.s.mu.Unlock()
-		if user != x.s.user || password != x.s.password {
-			return smtp.ErrAuthFailed
-		}
-		x.user = user
-		return nil
-	}), nil
-}
-
-func (x *session) Mail(from string, o *smtp.MailOptions) error {
-	_, encrypted := x.conn.TLSConnectionState()
-	x.s.mu.Lock()
-	required := x.s.user
-	x.s.mu.Unlock()
-	if x.user != required {
-		return smtp.ErrAuthRequired
-	}
-	x.m = Message{From: from, TLS: encrypted, User: x.user, Return: string(o.Return), EnvelopeID: o.EnvelopeID}
-	return x.s.failAt(Mail, x.conn.Conn())
-}
-
-func (x *session) Rcpt(to string, o *smtp.RcptOptions) error {
-	for _, at := range []Stage{Rcpt, rcptTo(to)} {
-		if err := x.s.failAt(at, x.conn.Conn()); err != nil {
-			return err
-		}
-	}
-	x.m.To, x.m.Notify = append(x.m.To, to), nil
-	for _, n := range o.Notify {
-		x.m.Notify = append(x.m.Notify, string(n))
-	}
-	return nil
-}
-
-func (x *session) Data(r io.Reader) error {
-	if err := x.s.failAt(Data, x.conn.Conn()); err != nil {
-		return err
-	}
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return err
-	}
-	x.m.Data = data
-	x.s.mu.Lock()
-	taken := x.s.faults[End].taken
-	x.s.mu.Unlock()
-	if taken {
-		x.s.take(x.m)
-	}
-	if err := x.s.failAt(End, x.conn.Conn()); err != nil {
-		return err
-	}
-	x.s.take(x.m)
-	return nil
-}
-
-func (x *session) Reset() { x.m = Message{} }
-
-func (x *session) Logout() error { return nil }

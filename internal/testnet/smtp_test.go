@@ -90,7 +90,7 @@ func TestSMTPStartTLS(t *testing.T) {
 }
 
 func TestSMTPFailsAndRecovers(t *testing.T) {
-	for _, at := range []Stage{Connect, Mail, Rcpt, Data} {
+	for _, at := range []Step{Connect, Hello, Mail, Rcpt, Data, End} {
 		t.Run(string(at), func(t *testing.T) {
 			s := startSMTP(t, nil)
 
