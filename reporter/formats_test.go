@@ -313,7 +313,7 @@ func TestPaste(t *testing.T) {
 			t.Errorf("not there: %q", want)
 		}
 	}
-	if strings.Contains(b.String(), "\r") || strings.Contains(b.String(), "Message-ID") {
+	if strings.Contains(b.String(), "\r") || strings.Contains(b.String(), "17.abcdef") {
 		t.Errorf("not to be pasted:\n%q", b.String())
 	}
 }

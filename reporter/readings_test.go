@@ -65,13 +65,15 @@ func complaintsToRead(t *testing.T, dir string) map[string]map[string]reading {
 
 // subject is a message's Subject as people read it.
 func subject(m *trace.Message) string {
-	for _, raw := range m.Fields("Subject") {
-		if text, err := new(mime.WordDecoder).DecodeHeader(raw); err == nil {
-			return strings.ToValidUTF8(text, "?")
-		}
-		return strings.ToValidUTF8(raw, "?")
+	raw := m.Fields("Subject")
+	if len(raw) == 0 {
+		return ""
 	}
-	return ""
+	text, err := new(mime.WordDecoder).DecodeHeader(raw[0])
+	if err != nil {
+		text = raw[0]
+	}
+	return strings.ToValidUTF8(text, "?")
 }
 
 // hardComplaints are about what senders of spam make, by accident or for a reader's
