@@ -4,7 +4,7 @@ const fs = require('fs')
 const path = require('path')
 const Ajv = require('ajv/dist/2020').default
 const addFormats = require('ajv-formats').default
-const PostalMime = require('postal-mime').default ?? require('postal-mime')
+const PostalMime = require('postal-mime')
 const { digest, each } = require('./files.cjs')
 
 const schema = name => JSON.parse(fs.readFileSync(path.join(__dirname, '../xarf', name)))
