@@ -110,13 +110,22 @@ func TestXARFWithoutItsFacts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := spam()
 			change(&m)
-			c := complaint(m)
-			c.Format = "xarf"
-			_, bodies, _ := parts(t, compose(t, c))
-			if !bytes.HasPrefix(bodies[1], []byte("Feedback-Type: abuse\r\n")) || !bytes.Equal(bodies[2], join(m)) {
-				t.Errorf("no ARF instead: %q", bodies[1])
-			}
+			becomesARF(t, complaint(m))
 		})
+	}
+	untitled, local := complaint(spam()), complaint(spam())
+	untitled.Subject = " "
+	becomesARF(t, untitled)
+	local.Sender = queue.Sender{From: "root@localhost", Host: us.Host, Agent: us.Agent}
+	becomesARF(t, local)
+}
+
+func becomesARF(t *testing.T, c *queue.Complaint) {
+	t.Helper()
+	c.Format = "xarf"
+	_, bodies, _ := parts(t, compose(t, c))
+	if !bytes.HasPrefix(bodies[1], []byte("Feedback-Type: abuse\r\n")) || !bytes.Equal(bodies[2], join(c.Incidents[0].Report.Message)) {
+		t.Errorf("no ARF instead: %q", bodies[1])
 	}
 }
 

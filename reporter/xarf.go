@@ -95,7 +95,7 @@ type xarfEvidence struct {
 // complete reports whether all is known that an envelope, a header or our own settings
 // need not state.
 func (x *xarf) complete() bool {
-	return mailbox(x.Reporter.Contact) && x.Port != 0 && mailbox(x.MailFrom) && mailbox(x.RcptTo) && x.Subject != "" &&
+	return mailbox(x.Reporter.Contact) && x.Port != 0 && mailbox(x.MailFrom) && mailbox(x.RcptTo) && strings.TrimSpace(x.Subject) != "" &&
 		x.MessageID != "" && utf8.RuneCountInString(x.MessageID) <= maxMessageID
 }
 
@@ -151,8 +151,8 @@ func evidenceSource(c queue.Cause) (source string, confidence float64) {
 // originalID is the original's Message-ID as it may be shown; empty where it has none.
 func (d *draft) originalID() string {
 	m := trace.Message{Header: d.original[:d.header]}
-	for _, id := range m.Fields("Message-ID") {
-		return oneLine(strings.TrimSpace(id))
+	if ids := m.Fields("Message-ID"); len(ids) > 0 {
+		return oneLine(strings.TrimSpace(ids[0]))
 	}
 	return ""
 }
