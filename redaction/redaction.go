@@ -5,9 +5,11 @@
 package redaction
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -41,12 +43,17 @@ func New(key []byte, mailboxes []string) *Redactor {
 			}
 		}
 	}
-	for domain, locals := range r.locals {
+	for _, domain := range slices.SortedFunc(maps.Keys(r.locals), longestFirst) {
+		locals := r.locals[domain]
 		slices.SortFunc(locals, func(a, b replacement) int { return len(b.local) - len(a.local) })
 		r.pattern(pattern{text: domain, fold: true, locals: locals})
 	}
 	return r
 }
+
+// longestFirst orders domains so that of two which begin alike, such as localhost and
+// localhost.example, the one that is written is found first, each time.
+func longestFirst(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }
 
 func split(mailbox string) (local, domain string, ok bool) {
 	at := strings.LastIndexByte(mailbox, '@')
@@ -129,6 +136,13 @@ func (r *Redactor) Message(header, body []byte) (h, b []byte) {
 	return h, apply(body, r.edits(s, body, declaresBase64(header), 0))
 }
 
+// Mailbox returns what stands in place of a mailbox that it hides, and whether it
+// does hide it.
+func (r *Redactor) Mailbox(mailbox string) (string, bool) {
+	rep, hides := r.mailbox[strings.ToLower(mailbox)]
+	return rep.token + "@" + hidden, hides
+}
+
 // Text redacts a text that is decoded already, such as a Subject for people.
 func (r *Redactor) Text(text string) string {
 	s := scratches.Get().(*scratch)
@@ -145,9 +159,9 @@ type edit struct {
 }
 
 // settle sorts edits and makes them disjoint: of two that overlap the first one's
-// replacement stands for both.
+// replacement stands for both, of two at one place that which was found first.
 func settle(edits []edit) []edit {
-	slices.SortFunc(edits, func(a, b edit) int {
+	slices.SortStableFunc(edits, func(a, b edit) int {
 		if a.from != b.from {
 			return a.from - b.from
 		}

@@ -130,6 +130,19 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// TestDomainWithinDomain: where one recipient's domain begins as another's does, the
+// mailbox that is written has its own token, every time.
+func TestDomainWithinDomain(t *testing.T) {
+	alone := redaction.New(key, []string{"user@host.isp.test"})
+	want := alone.Text("user@host.isp.test")
+	for range 50 {
+		r := redaction.New(key, []string{"user@host", "user@host.isp", "user@host.isp.test"})
+		if got := r.Text("to user@host.isp.test"); got != "to "+want {
+			t.Fatalf("%q, want %q", got, want)
+		}
+	}
+}
+
 // TestNothingToHide: then nothing is copied.
 func TestNothingToHide(t *testing.T) {
 	header, body := []byte("Subject: x\r\n"), []byte("hello =41 100% &amp;\r\n")

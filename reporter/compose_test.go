@@ -31,7 +31,7 @@ func spam() trace.Message {
 		Session: &trace.Session{Client: client, PTR: "host.sender.test", HELO: "sender.test",
 			QueueID: "4Xyz12", Host: "mx.isp.test", Time: noon},
 		MailFrom: "offers@sender.test", RcptTo: []string{"user@isp.test"},
-		Header:   []byte("From: Offers <offers@sender.test>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nX-Odd:\tkept \r\n"),
+		Header:   []byte("From: Offers <offers@sender.test>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID: <1@sender.test>\r\nX-Odd:\tkept \r\n"),
 		Body:     []byte(body),
 		BodySize: int64(len(body)),
 	}
@@ -152,10 +152,15 @@ func checkText(t *testing.T, s string) {
 	}
 }
 
+// TestComposeIsStable composes complaints again, as a repeated delivery does.
 func TestComposeIsStable(t *testing.T) {
-	c := complaint(spam())
-	if a, b := compose(t, c), compose(t, c); !bytes.Equal(a, b) {
-		t.Error("two compositions of one complaint differ: a repeated delivery would be another message")
+	for name, m := range corpus(t) {
+		first := compose(t, complaint(m))
+		for range 3 {
+			if !bytes.Equal(first, compose(t, complaint(m))) {
+				t.Errorf("%s: two compositions differ", name)
+			}
+		}
 	}
 }
 
@@ -262,6 +267,22 @@ func FuzzARF(f *testing.F) {
 			t.Errorf("original changed: %q, want %q", bodies[2], want)
 		}
 	})
+}
+
+// TestEnclosedFeedbackReport: what a sender of spam says of a source never stands where
+// a reader of feedback reports looks.
+func TestEnclosedFeedbackReport(t *testing.T) {
+	m := spam()
+	m.Header = append(m.Header, "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n"...)
+	m.Body = []byte("--b\r\nContent-Type: Message/Feedback-Report\r\n\r\nFeedback-Type: abuse\r\nSource-IP: 198.51.100.1\r\n\r\n--b--\r\n")
+	m.BodySize = int64(len(m.Body))
+	h, text := readText(t, compose(t, complaint(m)))
+	if kind, _, _ := h.ContentType(); kind != "text/plain" || !strings.Contains(text, "Source-IP: 198.51.100.1") {
+		t.Errorf("no letter but %s:\n%s", kind, text)
+	}
+	if x := xarfOf(t, complaint(m)); x["source_identifier"] != "192.0.2.77" {
+		t.Errorf("source is %v", x["source_identifier"])
+	}
 }
 
 // TestLetterOfAPerson: what a person wrote stands in place of the usual text, and

@@ -44,7 +44,10 @@ type section struct {
 	// readers in the wild look for our first line in the raw text, and
 	// message/rfc822 must not be (RFC 2046 §5.2.1).
 	base64 bool
-	body   []byte
+	// attached is for what a reader must find among the attachments: one in wide use
+	// counts only parts with a Content-Disposition (RFC 2183 §2.1) as such.
+	attached bool
+	body     []byte
 }
 
 // report writes a multipart/report of the sections (RFC 6522).
@@ -80,6 +83,9 @@ func (s *section) write(mw *message.Writer) error {
 		h.Set("Content-Transfer-Encoding", "8bit")
 	}
 	h.SetContentType(s.kind, s.params)
+	if s.attached {
+		h.Set("Content-Disposition", "inline")
+	}
 	pw, err := mw.CreatePart(h)
 	if err != nil {
 		return err

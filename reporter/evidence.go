@@ -31,6 +31,7 @@ type shown struct {
 	original          []byte // as SMTP carries it
 	header            int    // how much of that is its header section
 	mailFrom          string
+	rcptTo            string // a token, whatever else is shown; empty where no mailbox is known
 	altered, redacted bool
 	redactor          *redaction.Redactor // nil where all is shown
 }
@@ -38,8 +39,11 @@ type shown struct {
 func (e *Evidence) show(c *queue.Complaint) (s shown) {
 	m := &c.Incidents[0].Report.Message
 	header, body := redaction.Strip(m.Header, e.Strip), m.Body
+	recipients := redaction.Recipients(m)
+	redactor := redaction.New(e.Key, recipients)
+	s.rcptTo = firstHidden(redactor, recipients)
 	if !e.full(c) {
-		s.redactor = redaction.New(e.Key, redaction.Recipients(m))
+		s.redactor = redactor
 		h, b := s.redactor.Message(header, body)
 		s.redacted = !bytes.Equal(h, header) || !bytes.Equal(b, body)
 		header, body = h, b
@@ -47,6 +51,17 @@ func (e *Evidence) show(c *queue.Complaint) (s shown) {
 	s.mailFrom = s.text(m.MailFrom)
 	s.original, s.header, s.altered = carried(header, body)
 	return s
+}
+
+// firstHidden is the first recipient's token. Readers of feedback reports in wide use
+// drop one that names no recipient, and the envelope's need not stand in the message.
+func firstHidden(r *redaction.Redactor, recipients []string) string {
+	for _, mailbox := range recipients {
+		if token, hides := r.Mailbox(mailbox); hides {
+			return token
+		}
+	}
+	return ""
 }
 
 // text returns a text out of the message as it may be shown.

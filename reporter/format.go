@@ -155,6 +155,7 @@ type draft struct {
 	letter   Letter
 	replyTo  string // empty: From
 	mailFrom string // of the sample, as it may be shown
+	rcptTo   string // of the sample: a token; empty where none is known
 	original []byte // the sample, as SMTP carries it
 	header   int    // how much of original is its header section
 }
@@ -165,7 +166,7 @@ func (w *Composer) draft(c *queue.Complaint) *draft {
 		d.letters = builtin
 	}
 	shown := w.show(c)
-	d.original, d.header, d.mailFrom = shown.original, shown.header, shown.mailFrom
+	d.original, d.header, d.mailFrom, d.rcptTo = shown.original, shown.header, shown.mailFrom, shown.rcptTo
 	d.letter = letterOf(d, cmp.Or(w.desk(c.To).Language, w.Language))
 	d.letter.Seen = !w.Unseen
 	d.letter.Altered, d.letter.Redacted = shown.altered, shown.redacted

@@ -3,13 +3,18 @@ package reporter_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/mail"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"spamreport-milter/internal/testmta"
+	"spamreport-milter/queue"
 	"spamreport-milter/trace"
 )
 
@@ -44,7 +49,7 @@ func received(t testing.TB, file string) trace.Message {
 	if err != nil {
 		t.Fatalf("%s: %v", file, err)
 	}
-	m.Session, m.MailFrom = spam().Session, "offers@sender.test"
+	m.Session, m.MailFrom, m.RcptTo = spam().Session, "offers@sender.test", []string{"user@isp.test"}
 	if from := m.Fields("Return-Path"); len(from) > 0 {
 		if a, err := mail.ParseAddress(from[0]); err == nil {
 			m.MailFrom = a.Address
@@ -53,53 +58,164 @@ func received(t testing.TB, file string) trace.Message {
 	return *m
 }
 
-// TestReadByARFReader has a reader of bounces and feedback reports in wide use read
-// every report that we make of real messages.
-func TestReadByARFReader(t *testing.T) {
-	if err := exec.Command("perl", "-MSisimai", "-e1").Run(); err != nil {
-		testmta.Missing(t, "Sisimai for Perl is not here: apt-get install libsisimai-perl")
+// A reader is a program in testdata/readers that reads all complaints of a kind; its
+// README says what it prints.
+type reader struct {
+	command []string
+	try     []string // runs where the reader can
+	needs   string
+	reads   map[string]string // by kind of complaint, the fields of reading that it must tell
+}
+
+var (
+	perl    = func(module string) []string { return []string{"perl", "-M" + module, "-e1"} }
+	node    = func(module string) []string { return []string{"node", "-e", "require('" + module + "')"} }
+	npm     = "packages of npm are not in " + fetched + ": run .ci/deps as root"
+	readers = []reader{
+		{[]string{"perl", "sisimai.pl"}, perl("Sisimai"), "no Sisimai for Perl: apt-get install libsisimai-perl",
+			map[string]string{"arf": "Type Source RcptTo"}},
+		{[]string{"perl", "emailmime.pl"}, perl("Email::MIME"), "no Email::MIME for Perl: apt-get install libemail-mime-perl",
+			map[string]string{"arf": "Type Agent Version Source MailFrom RcptTo Original"}},
+		{[]string{"php", "mailparse.php"}, []string{"php", "-r", "mailparse_msg_create();"}, "no mailparse for PHP: apt-get install php-cli php-mailparse",
+			map[string]string{"arf": "Type Source Arrival"}},
+		{[]string{"python3", "stdlib.py"}, []string{"python3", "-c", ""}, "no Python: apt-get install python3",
+			map[string]string{"arf": "Kinds Text Type Agent Version Source Arrival", "xarf": "Kinds Text Agent Version", "text": "Kinds Text"}},
+		{[]string{"node", "mime.cjs"}, node("postal-mime"), npm,
+			map[string]string{"arf": "Kinds Text Original", "xarf": "Kinds Text", "text": "Kinds Text"}},
+		{[]string{"node", "arfparser.cjs"}, node("spamscanner/dist/cjs/arf.cjs"), npm,
+			map[string]string{"arf": "Type Agent Version Source Arrival Incidents MailFrom RcptTo"}},
+		{[]string{"node", "xarf.cjs"}, node("ajv-formats"), npm,
+			map[string]string{"xarf": "Type Source Arrival MailFrom RcptTo Original"}},
 	}
-	dir := t.TempDir()
-	messages := corpus(t)
-	for name, m := range messages {
-		m.Header = withRecipient(m.Header)
-		if err := os.WriteFile(filepath.Join(dir, name), compose(t, complaint(m)), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	out, err := exec.Command("perl", "-MSisimai", "-MJSON::PP", "-e", `
-		for my $file (glob "$ARGV[0]/*") {
-			my $read = Sisimai->make($file);
-			for my $one (@{ $read || [] }) {
-				my ($name) = $file =~ m{([^/]+)$};
-				print encode_json({ file => $name, reason => "".$one->reason, type => "".$one->feedbacktype,
-					source => "".$one->rhost }), "\n";
-			}
-		}`, dir).Output()
+)
+
+// fetched is where .ci/deps puts the readers of npm.
+const fetched = "/var/cache/spamreport-milter/readers"
+
+// reading is what a reader makes of a complaint.
+type reading struct {
+	File, Fault                                    string
+	Kinds                                          []string
+	Text, Original                                 string // digests
+	Type, Agent, Version, Source, MailFrom, RcptTo string
+	Arrival                                        int64
+	Incidents                                      int
+}
+
+// command runs a program where it finds the readers of npm.
+func command(dir string, args ...string) *exec.Cmd {
+	c := exec.Command(args[0], args[1:]...)
+	c.Dir, c.Env = dir, append(os.Environ(), "NODE_PATH="+fetched+"/node_modules")
+	return c
+}
+
+// read has the reader read all files of a directory.
+func (r *reader) read(t *testing.T, dir string) map[string]reading {
+	t.Helper()
+	var errs bytes.Buffer
+	c := command("testdata/readers", append(slices.Clone(r.command), dir)...)
+	c.Stderr = &errs
+	out, err := c.Output()
 	if err != nil {
-		t.Fatalf("reader: %v", err)
+		t.Fatalf("reader: %v\n%s", err, errs.String())
 	}
-	read := map[string]bool{}
+	all := map[string]reading{}
 	for line := range bytes.Lines(out) {
-		var one struct{ File, Reason, Type, Source string }
+		var one reading
 		if err := json.Unmarshal(line, &one); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if one.Reason != "feedback" || one.Type != "abuse" || one.Source != client.Addr().String() {
-			t.Errorf("read as %+v", one)
-		}
-		read[one.File] = true
+		all[one.File] = one
 	}
-	for name := range messages {
-		if !read[name] {
-			t.Errorf("%s: the reader found no feedback report", name)
-		}
-	}
-	t.Logf("%d of %d read", len(read), len(messages))
+	return all
 }
 
-// withRecipient gives a message a recipient that the reader can name: it reports
-// nothing without one, and real messages often state none.
-func withRecipient(header []byte) []byte {
-	return append([]byte("To: <user@isp.test>\r\n"), header...)
+// TestReaders has independent readers read every kind of complaint about every real
+// message, and about what no message should be. Each must find in it what we put there.
+func TestReaders(t *testing.T) {
+	dir := t.TempDir()
+	want := complaintsToRead(t, dir)
+	for _, r := range readers {
+		t.Run(r.command[1], func(t *testing.T) {
+			t.Parallel()
+			if err := command("", r.try...).Run(); err != nil {
+				testmta.Missing(t, r.needs)
+			}
+			for kind, fields := range r.reads {
+				got := r.read(t, filepath.Join(dir, kind))
+				for file, w := range want[kind] {
+					for _, fault := range compare(fields, got[file], w) {
+						t.Errorf("%s/%s: %s", kind, file, fault)
+					}
+				}
+				t.Logf("%d of %d complaints of kind %s read", len(got), len(want[kind]), kind)
+			}
+		})
+	}
+}
+
+// compare returns where a reading is not what it should be in the fields named.
+func compare(fields string, got, want reading) (faults []string) {
+	if got.Fault != "" || got.File == "" {
+		return []string{"refused: " + got.Fault}
+	}
+	for field := range strings.FieldsSeq(fields) {
+		g, w := reflect.ValueOf(got).FieldByName(field).Interface(), reflect.ValueOf(want).FieldByName(field).Interface()
+		if s, ok := g.(string); ok {
+			g = strings.Trim(s, "<>") // as addresses are read by some
+		}
+		if !reflect.DeepEqual(g, w) {
+			faults = append(faults, fmt.Sprintf("%s is read as %q, want %q", field, g, w))
+		}
+	}
+	return faults
+}
+
+// TestReadersRefuse has them read what is broken: a reader that takes everything
+// proves nothing.
+func TestReadersRefuse(t *testing.T) {
+	s := shelf{t, t.TempDir(), map[string]map[string]reading{"arf": {}, "xarf": {}}}
+	for kind, breaks := range breakages {
+		s.put("whole", kind, &composer, complaint(spam()))
+		whole := compose(t, complaintAs(kind))
+		for _, b := range breaks {
+			bad := b.in(whole)
+			if bytes.Equal(bad, whole) {
+				t.Fatalf("%q breaks nothing", b.name)
+			}
+			save(t, filepath.Join(s.dir, kind), b.name, bad)
+		}
+	}
+	for _, r := range readers {
+		t.Run(r.command[1], func(t *testing.T) {
+			if err := command("", r.try...).Run(); err != nil {
+				testmta.Missing(t, r.needs)
+			}
+			seen := 0
+			for kind, fields := range r.reads {
+				breaks := breakages[kind]
+				if breaks == nil {
+					continue
+				}
+				got, want := r.read(t, filepath.Join(s.dir, kind)), s.want[kind]["whole."+kind]
+				for _, b := range breaks {
+					if !slices.Contains(strings.Fields(b.seen), r.command[1]) {
+						continue
+					}
+					if seen++; len(compare(fields, got[b.name], want)) == 0 {
+						t.Errorf("%s: %s is not seen: %+v", kind, b.name, got[b.name])
+					}
+				}
+			}
+			if seen == 0 {
+				t.Error("this reader is asked to see nothing")
+			}
+		})
+	}
+}
+
+func complaintAs(format string) *queue.Complaint {
+	c := complaint(spam())
+	c.Format = format
+	return c
 }

@@ -9,8 +9,10 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"spamreport-milter/queue"
+	"spamreport-milter/trace"
 )
 
 // XARF is the Extended Abuse Reporting Format, version 4: a multipart/report whose
@@ -22,21 +24,25 @@ var XARF = Format{
 	write:  writeXARF,
 }
 
-// maxEvidence is how much of an original one piece of evidence may be, in octets,
-// by the core schema of XARF 4.
-const maxEvidence = 5 << 20
+// maxEvidence is how much of an original one piece of evidence may be, in octets: the
+// core schema of XARF 4 allows 5 MiB, which one reader counts in base64.
+const maxEvidence = 5 << 20 / 4 * 3
 
-// writeXARF falls back to ARF where the schema asks for what nobody knows: the
-// port that the source used, or an envelope sender with a mailbox.
+// maxMessageID is how long a Message-ID may be by the schema, in characters.
+const maxMessageID = 200
+
+// writeXARF falls back to ARF where nobody knows what the schema asks for, or what it
+// recommends and its readers' strict mode refuses a report without.
 func writeXARF(w io.Writer, d *draft) error {
-	if d.sourcePort() == 0 || len(d.mailFrom) > 254 || !addrSpec.MatchString(d.mailFrom) {
+	x := xarfOf(d)
+	if !x.complete() {
 		return writeARF(w, d)
 	}
 	text, err := d.textPart()
 	if err != nil {
 		return err
 	}
-	report, err := json.MarshalIndent(xarfOf(d), "", "  ")
+	report, err := json.MarshalIndent(x, "", "  ")
 	if err != nil {
 		return err
 	}
@@ -45,8 +51,8 @@ func writeXARF(w io.Writer, d *draft) error {
 	f.add("User-Agent", d.sender.Agent)
 	f.add("Version", "1")
 	return d.report(w, text,
-		section{kind: "message/feedback-report", body: f.Bytes()},
-		section{kind: "application/json", params: map[string]string{"name": "xarf.json"}, base64: true, body: report})
+		section{kind: "message/feedback-report", attached: true, body: f.Bytes()},
+		section{kind: "application/json", params: map[string]string{"name": "xarf.json"}, attached: true, base64: true, body: report})
 }
 
 // xarf is a report of type messaging/spam, with the fields that we fill in.
@@ -63,8 +69,11 @@ type xarf struct {
 	EvidenceSource string         `json:"evidence_source"`
 	Protocol       string         `json:"protocol"`
 	MailFrom       string         `json:"smtp_from"`
-	Subject        string         `json:"subject,omitempty"`
+	RcptTo         string         `json:"smtp_to"`
+	Subject        string         `json:"subject"`
+	MessageID      string         `json:"message_id"`
 	Recipients     int            `json:"recipient_count,omitempty"`
+	Confidence     float64        `json:"confidence"` // 0 to 1
 	Description    string         `json:"description"`
 	Evidence       []xarfEvidence `json:"evidence"`
 }
@@ -83,15 +92,23 @@ type xarfEvidence struct {
 	Size        int    `json:"size"`
 }
 
+// complete reports whether all is known that an envelope, a header or our own settings
+// need not state.
+func (x *xarf) complete() bool {
+	return mailbox(x.Reporter.Contact) && x.Port != 0 && mailbox(x.MailFrom) && mailbox(x.RcptTo) && strings.TrimSpace(x.Subject) != "" &&
+		x.MessageID != "" && utf8.RuneCountInString(x.MessageID) <= maxMessageID
+}
+
 func xarfOf(d *draft) xarf {
 	us := xarfUs(d.sender)
+	source, confidence := evidenceSource(d.sample().Report.Cause)
 	x := xarf{
 		Version: "4.0.0", ID: uuid(d.MessageID), Time: arrival(d.sample()).UTC().Truncate(time.Second),
 		Reporter: us, Sender: us,
 		Source: d.Source.String(), Port: d.sourcePort(),
 		Category: "messaging", Type: "spam", Protocol: "smtp",
-		EvidenceSource: evidenceSource(d.sample().Report.Cause),
-		MailFrom:       d.mailFrom, Subject: clip(d.letter.Subject, 500),
+		EvidenceSource: source, Confidence: confidence,
+		MailFrom: d.mailFrom, RcptTo: d.rcptTo, Subject: clip(d.letter.Subject, 500), MessageID: d.originalID(),
 		Description: fmt.Sprintf("Unsolicited bulk mail, complaint %d", d.ID),
 	}
 	if n := len(d.Incidents); n > 1 {
@@ -119,15 +136,25 @@ func xarfUs(s queue.Sender) xarfParty {
 	return p
 }
 
-// evidenceSource says who called it spam, in XARF's words.
-func evidenceSource(c queue.Cause) string {
+// evidenceSource says who called it spam, in XARF's words, and how sure that makes us
+// of it: nobody asks a trap for mail, people err now and then, filters more often.
+func evidenceSource(c queue.Cause) (source string, confidence float64) {
 	switch c {
 	case queue.CauseFilter:
-		return "automated_filter"
+		return "automated_filter", 0.8
 	case queue.CauseTrap:
-		return "spamtrap"
+		return "spamtrap", 1
 	}
-	return "user_complaint"
+	return "user_complaint", 0.9
+}
+
+// originalID is the original's Message-ID as it may be shown; empty where it has none.
+func (d *draft) originalID() string {
+	m := trace.Message{Header: d.original[:d.header]}
+	if ids := m.Fields("Message-ID"); len(ids) > 0 {
+		return oneLine(strings.TrimSpace(ids[0]))
+	}
+	return ""
 }
 
 // uuid makes a version 4 UUID (RFC 9562 §5.4) out of a Message-ID, whose random
@@ -142,6 +169,8 @@ func uuid(messageID string) string {
 // name (RFC 5322 §3.4.1, RFC 1123 §2.1).
 var addrSpec = regexp.MustCompile("^(?i)[a-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}([.][a-z0-9!#$%&'*+/=?^_`{|}~-]+)*" +
 	"@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+
+func mailbox(s string) bool { return len(s) <= 254 && addrSpec.MatchString(s) }
 
 // clip shortens a text to n characters.
 func clip(s string, n int) string {
