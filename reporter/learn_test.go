@@ -50,7 +50,7 @@ func TestReplies(t *testing.T) {
 	for name, c := range replies(t) {
 		t.Run(name, func(t *testing.T) {
 			m := answer(t, c[0])
-			r := reporter.ReadReply(&m)
+			r := reporter.ReadReply(&m, nil)
 			got := strings.TrimSpace(fmt.Sprintf("%s; %s; %s; %s", r.Kind, strings.Join(r.Gone, " "), r.Ticket, r.Page))
 			if got != c[1] {
 				t.Errorf("understood %q, want %q (%s)", got, c[1], r.Text)
@@ -70,7 +70,7 @@ func FuzzReadReply(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := reporter.ReadReply(m)
+		r := reporter.ReadReply(m, nil)
 		if r.Kind == "" || len(r.Gone) > 0 && r.Kind != reporter.ReplyBounced {
 			t.Errorf("%+v", r)
 		}
@@ -89,7 +89,7 @@ func TestHostileReplies(t *testing.T) {
 		for _, begin := range []string{"From: a@b.test\nSubject: " + strings.Repeat(unit, 1000) + "\n\n", text} {
 			m := answer(t, begin+strings.Repeat(unit, 1<<17/len(unit)))
 			start := time.Now()
-			reporter.ReadReply(&m)
+			reporter.ReadReply(&m, nil)
 			if d := time.Since(start); d > 3*time.Second {
 				t.Errorf("%q took %v", unit, d)
 			}
