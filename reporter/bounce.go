@@ -39,7 +39,7 @@ var (
 // too.
 func readFreeBounce(m *trace.Message, text string) (r Reply, ok bool) {
 	own := unquotedBounce(text)
-	said := folded(decodedSubject(m) + "\n" + own)
+	said := folded(decodedSubject(m) + "\n" + clip(own, 2*maxSaid))
 	failed := mailboxesIn(field(m, "X-Failed-Recipients"))
 	if !nullSender(m) && !bouncerNames.MatchString(field(m, "From")) && !failedSubject.MatchString(folded(decodedSubject(m))) || len(failed) == 0 && !bouncers.MatchString(said) {
 		return r, false
@@ -59,7 +59,7 @@ func readFreeBounce(m *trace.Message, text string) (r Reply, ok bool) {
 // blame finds for whom a bounce in words is: what it says counts for all mailboxes in
 // it, unless it says different things, and then for each what stands behind it.
 func (r *Reply) blame(own string, failed []string) {
-	own = clip(own, 8000)
+	own = clip(own, 2*maxSaid)
 	if len(failed) == 0 {
 		failed = mailboxesIn(own)
 	}
@@ -82,7 +82,7 @@ const maxMailboxes = 20
 
 func mailboxesIn(text string) []string {
 	var all []string
-	for _, a := range addressIn.FindAllString(clip(text, 8000), maxMailboxes) {
+	for _, a := range addressIn.FindAllString(clip(text, 2*maxSaid), maxMailboxes) {
 		all = appendNew(all, []string{strings.TrimRight(a, ".-")})
 	}
 	return all

@@ -42,17 +42,20 @@ var goneCodes = []string{"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", 
 // named is what carries words that mean nothing: addresses, links, names of hosts.
 var named = regexp.MustCompile(`\S*@\S+|\bhttps?:\S+|\bhost \S+|\b[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}\b`)
 
+// maxSaid is how much of what a server said is read, in octets.
+const maxSaid = 4000
+
 // causeOf decides by the status code, which may be empty, and what the server said. A
 // code of the class 4 is never the last word on a mailbox.
 func causeOf(code, said string) cause {
-	said = folded(said)
+	full := folded(clip(said, maxSaid))
+	words := named.ReplaceAllString(full, " ")
 	found, weak := causeUnknown, true
-	for _, c := range causes {
-		if c.says.MatchString(said) {
+	for i, c := range causes {
+		if i == 0 && c.says.MatchString(full) || c.says.MatchString(words) { // the first has names that look like hosts'
 			found, weak = c.cause, c.weak
 			break
 		}
-		said = named.ReplaceAllString(said, " ") // the first has names that look like hosts'
 	}
 	switch {
 	case code == "5.2.2":

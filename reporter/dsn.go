@@ -66,11 +66,13 @@ type statusGroup struct{ trace.Message }
 // blankLine parts groups; some servers leave white space in it.
 var blankLine = regexp.MustCompile(`\n[ \t]*\n`)
 
-// statusGroups returns those that name a recipient: the first group is about the
-// message, and nobody else's are empty.
+// statusGroups returns those that name a recipient; the first group is about the message.
 func statusGroups(status []byte) (all []statusGroup) {
 	text := strings.ReplaceAll(string(status), "\r\n", "\n")
-	for _, group := range blankLine.Split(text, -1) {
+	for _, group := range blankLine.Split(text, 1+2*maxMailboxes) {
+		if len(all) == maxMailboxes {
+			break
+		}
 		g := statusGroup{trace.Message{Header: []byte(strings.TrimLeft(group, "\n") + "\n")}}
 		if g.field("Final-Recipient") != "" || g.field("Original-Recipient") != "" || g.field("Action") != "" {
 			all = append(all, g)

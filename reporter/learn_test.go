@@ -88,10 +88,14 @@ func TestHostileReplies(t *testing.T) {
 		text := "From: MAILER-DAEMON@x.test\nContent-Type: multipart/report; report-type=delivery-status; boundary=B\n\n--B\n\nundeliverable\n--B\nContent-Type: message/delivery-status\n\n"
 		for _, begin := range []string{"From: a@b.test\nSubject: " + strings.Repeat(unit, 1000) + "\n\n", text} {
 			m := answer(t, begin+strings.Repeat(unit, 1<<17/len(unit)))
-			start := time.Now()
-			reporter.ReadReply(&m, nil)
-			if d := time.Since(start); d > 3*time.Second {
-				t.Errorf("%q took %v", unit, d)
+			took := time.Hour
+			for try := 0; try < 3 && took > 3*time.Second; try++ { // another process may have had the machine
+				start := time.Now()
+				reporter.ReadReply(&m, nil)
+				took = min(took, time.Since(start))
+			}
+			if took > 3*time.Second {
+				t.Errorf("%q took %v", unit, took)
 			}
 		}
 	}

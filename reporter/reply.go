@@ -128,14 +128,14 @@ var (
 // away reports whether the answer's subject is that of a person who is not there.
 func away(m *trace.Message) bool { return awaySubject.MatchString(folded(decodedSubject(m))) }
 
+// maxSubject is how much of a Subject is read, in octets.
+const maxSubject = 2000
+
 func decodedSubject(m *trace.Message) string {
-	fields := m.Fields("Subject")
-	if len(fields) == 0 {
-		return ""
-	}
-	s, err := words.DecodeHeader(fields[0])
+	subject := clip(field(m, "Subject"), maxSubject)
+	s, err := words.DecodeHeader(subject)
 	if err != nil {
-		s = fields[0]
+		s = subject
 	}
 	return oneLine(strings.TrimSpace(s))
 }
