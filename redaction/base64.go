@@ -13,7 +13,8 @@ type part struct{ from, to int }
 // base64Parts searches what is encoded in base64: from the empty line after a field
 // that says so to the next line that begins with "--". The parts of a message need
 // not be understood for that.
-func (r *Redactor) base64Parts(s *scratch, text []byte, in bool, depth int) (parts []part, found []edit) {
+func (r *Redactor) base64Parts(s *scratch, text []byte, in bool, depth int) (found []edit) {
+	var parts []part
 	armed, begin := false, 0
 	for at := 0; at < len(text); {
 		end := len(text)
@@ -26,7 +27,7 @@ func (r *Redactor) base64Parts(s *scratch, text []byte, in bool, depth int) (par
 			parts = append(parts, part{begin, at})
 			in = false
 		case in:
-		case isBase64Field(line):
+		case isBase64Field(text[at:]):
 			armed = true
 		case armed && len(bytes.TrimRight(line, "\r\n")) == 0:
 			armed, in, begin = false, true, end
@@ -39,7 +40,7 @@ func (r *Redactor) base64Parts(s *scratch, text []byte, in bool, depth int) (par
 	for _, p := range parts {
 		found = r.base64Part(s, text, p, depth, found)
 	}
-	return parts, found
+	return found
 }
 
 // base64Part searches one part. What is no base64 in it is passed over, as mail
@@ -55,15 +56,12 @@ func (r *Redactor) base64Part(s *scratch, text []byte, p part, depth int, found 
 	return found
 }
 
-// outside drops what was found in the characters of base64 parts as they stand: it
-// is what the parts say, seen otherwise.
-func outside(found []edit, parts []part) []edit {
+// outside drops of what was found in a text as it stands what its base64 parts say,
+// seen otherwise. All else stays: a footer that a list appends to such a part is text.
+func outside(found, inside []edit) []edit {
 	return slices.DeleteFunc(found, func(e edit) bool {
-		i, exact := slices.BinarySearchFunc(parts, e.from, func(p part, at int) int { return p.from - at })
-		if !exact {
-			i--
-		}
-		return i >= 0 && e.to <= parts[i].to
+		i, _ := slices.BinarySearchFunc(inside, e.from, func(b edit, at int) int { return b.to - 1 - at })
+		return i < len(inside) && inside[i].from < e.to
 	})
 }
 
@@ -79,16 +77,35 @@ func (b *base64Run) read(text []byte, at int) int {
 	for ; at < len(text); at++ {
 		switch c := text[at]; {
 		case c == '=' && len(b.chars)%4 >= 2:
-			for at < len(text) && text[at] == '=' && len(b.chars)%4 != 0 {
-				b.chars, b.places = append(b.chars, '='), append(b.places, int32(at))
-				at++
+			if end, whole := b.pad(text, at); whole {
+				return end
 			}
-			return at
 		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '+' || c == '/':
 			b.chars, b.places = append(b.chars, c), append(b.places, int32(at))
 		}
 	}
 	return at
+}
+
+// pad takes the padding at a place, over the end of a line, and returns what follows it.
+// What is too little to be one means nothing: decoders go on behind it.
+func (b *base64Run) pad(text []byte, at int) (end int, whole bool) {
+	n := len(b.chars)
+	for ; at < len(text) && len(b.chars)%4 != 0; at++ {
+		switch text[at] {
+		case '=':
+			b.chars, b.places = append(b.chars, '='), append(b.places, int32(at))
+		case ' ', '\t', '\r', '\n':
+		default:
+			b.chars, b.places = b.chars[:n], b.places[:n]
+			return at, false
+		}
+	}
+	if len(b.chars)%4 != 0 {
+		b.chars, b.places = b.chars[:n], b.places[:n]
+		return at, false
+	}
+	return at, true
 }
 
 // decode returns what the run says; what is no whole quantum at its end is lost in

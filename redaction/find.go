@@ -1,9 +1,6 @@
 package redaction
 
-import (
-	"bytes"
-	"strings"
-)
+import "bytes"
 
 // maxDepth bounds messages within base64 within messages.
 const maxDepth = 4
@@ -20,8 +17,8 @@ func (r *Redactor) edits(s *scratch, text []byte, inBase64 bool, depth int) []ed
 	found := r.views(s, text, nil)
 	found = r.encodedWords(s, text, found)
 	if depth < maxDepth {
-		parts, inside := r.base64Parts(s, text, inBase64, depth)
-		found = append(outside(found, parts), inside...)
+		inside := r.base64Parts(s, text, inBase64, depth)
+		found = append(outside(found, inside), inside...)
 	}
 	return settle(found)
 }
@@ -30,19 +27,35 @@ func (r *Redactor) edits(s *scratch, text []byte, inBase64 bool, depth int) []ed
 func (r *Redactor) views(s *scratch, text []byte, found []edit) []edit {
 	plain := view{text: text}
 	found = r.search(&plain, found)
-	if escaped(text) {
-		found = r.search(s.escapes.read(&plain, unescape), found)
-	}
-	if bytes.IndexByte(text, 0) >= 0 { // UTF-16
-		found = r.search(s.escapes.read(&plain, skipNUL), found)
-	}
+	found = r.within(s, &plain, found)
 	if bytes.IndexByte(text, '=') < 0 {
 		return found
 	}
-	quoted := s.quoted.read(&plain, unquote)
-	found = r.search(quoted, found)
-	if escaped(quoted.text) {
-		found = r.search(s.escapes.read(quoted, unescape), found)
+	quoted := s.quoted.read(&plain, quotedPrintable)
+	return r.within(s, quoted, r.search(quoted, found))
+}
+
+// within searches the readings of one: what of it is seen, its parameters as one, UTF-16,
+// and the escapes of these.
+func (r *Redactor) within(s *scratch, v *view, found []edit) []edit {
+	found = r.unescaped(s, v, found)
+	if bytes.IndexByte(v.text, 0) >= 0 {
+		found = r.search(s.joined.read(v, octetPairs), found)
+	}
+	if hides(v.text) {
+		shown := s.joined.read(v, visible)
+		found = r.unescaped(s, shown, r.search(shown, found))
+	}
+	if bytes.Contains(v.text, []byte("*1")) {
+		joined := s.joined.read(v, continuations)
+		found = r.unescaped(s, joined, r.search(joined, found))
+	}
+	return found
+}
+
+func (r *Redactor) unescaped(s *scratch, v *view, found []edit) []edit {
+	if escaped(v.text) {
+		return r.search(s.escapes.read(v, escapes), found)
 	}
 	return found
 }
@@ -57,8 +70,8 @@ func (r *Redactor) search(v *view, found []edit) []edit {
 		if r.starts[k/64]&(1<<(k%64)) == 0 {
 			continue
 		}
-		for _, n := range r.by[k] {
-			if p := &r.patterns[n]; p.at(t[i:]) {
+		for n := r.first[k]; n > 0; n = r.patterns[n-1].next {
+			if p := &r.patterns[n-1]; p.at(t[i:]) {
 				found = p.hit(v, i, found)
 			}
 		}
@@ -87,82 +100,10 @@ func equalFold(a []byte, b string) bool {
 	return true
 }
 
-// hit adds what a pattern found at i hides.
-func (p *pattern) hit(v *view, i int, found []edit) []edit {
-	end := i + len(p.text)
-	if p.locals == nil {
-		return append(found, v.edit(i, end, p.token))
-	}
-	for _, sep := range separators {
-		if !hasSuffixFold(v.text[:i], sep.text) || sep.verp && !atFollows(v.text[end:]) {
-			continue
-		}
-		if from, to, token, ok := p.local(v.text[:i-len(sep.text)]); ok {
-			return append(found, v.edit(from, to, token), v.edit(i, end, hidden))
-		}
-	}
-	return found
-}
-
-// local finds a local part that ends the text, possibly with a tag (RFC 5233). It
-// need not begin there: an address hidden too much hurts nobody.
-func (p *pattern) local(text []byte) (from, to int, token string, ok bool) {
-	for _, end := range []int{len(text), tagged(text)} {
-		for i := range p.locals {
-			if l := &p.locals[i]; hasSuffixFold(text[:end], l.local) {
-				return end - len(l.local), end, l.token, true
-			}
-		}
-	}
-	return 0, 0, "", false
-}
-
-// tagged returns where the tag of a local part at the end of text begins.
-func tagged(text []byte) int {
-	for i := len(text) - 1; i >= 0 && i > len(text)-64; i-- {
-		switch c := text[i]; {
-		case c == '+':
-			return i
-		case c <= ' ' || c == '<' || c == '>' || c == '@' || c == '"':
-			return 0
-		}
-	}
-	return 0
-}
-
-func hasSuffixFold(t []byte, suffix string) bool {
-	return len(t) >= len(suffix) && equalFold(t[len(t)-len(suffix):], suffix)
-}
-
-// separators stand between local part and domain: the sign itself, written out and
-// escaped, and what variable envelope return paths write in its place. Those that
-// host names have as well (mail.isp.example need not be mail@isp.example) count
-// only before another sign.
-var separators = []struct {
-	text string
-	verp bool
-}{
-	{text: "@"}, {text: "="}, {text: "%40"}, {text: "=40"}, {text: "%3d"}, {text: "=3d"}, {text: "%2540"}, {text: "%253d"},
-	{text: "&#64;"}, {text: "&#x40;"}, {text: "&commat;"}, {text: `\u0040`}, {text: `\x40`},
-	{text: " @ "}, {text: "@ "}, {text: " @"}, {text: " at "}, {text: "(at)"}, {text: " (at) "}, {text: "[at]"}, {text: " [at] "},
-	{text: "{at}"}, {text: "_at_"}, {text: "-at-"}, {text: ".at."}, {text: "--at--"},
-	{text: "%"}, {text: "#"}, {text: "!"}, {text: "|"}, {text: "~"}, {text: "*"}, {text: "+"}, {text: "_"},
-	{text: "-", verp: true}, {text: ".", verp: true},
-}
-
-func atFollows(t []byte) bool {
-	for _, sign := range []string{"@", "%40", "=40", "&#64;"} {
-		if bytes.HasPrefix(t, []byte(sign)) {
-			return true
-		}
-	}
-	return false
-}
-
 // declaresBase64 reports whether a header section says that its body is base64.
 func declaresBase64(header []byte) bool {
-	for line := range bytes.Lines(header) {
-		if isBase64Field(line) {
+	for at := 0; at < len(header); at = fieldEnd(header, at) {
+		if isBase64Field(header[at:]) {
 			return true
 		}
 	}
@@ -171,10 +112,28 @@ func declaresBase64(header []byte) bool {
 
 const encodingField = "content-transfer-encoding"
 
-func isBase64Field(line []byte) bool {
-	if len(line) < len(encodingField) || !equalFold(line[:len(encodingField)], encodingField) {
+// isBase64Field reports whether a text begins with a field that says so, folded or with
+// a comment before it.
+func isBase64Field(text []byte) bool {
+	if len(text) < len(encodingField) || !equalFold(text[:len(encodingField)], encodingField) {
 		return false
 	}
-	value := strings.TrimLeft(string(line[len(encodingField):]), " \t:\"")
-	return len(value) >= 6 && strings.EqualFold(value[:6], "base64")
+	value := text[len(encodingField):min(len(text), fieldEnd(text, 0), 300)]
+	for len(value) >= 6 {
+		if equalFold(value[:6], "base64") {
+			return true
+		}
+		switch c := value[0]; {
+		case c == '(':
+			n := bytes.IndexByte(value, ')')
+			if n < 0 {
+				return false
+			}
+			value = value[n:]
+		case inWord(c):
+			return false
+		}
+		value = value[1:]
+	}
+	return false
 }

@@ -9,14 +9,15 @@ import (
 	"spamreport-milter/trace"
 )
 
-// maxRecipients bounds how many mailboxes of one message are hidden: a sender can
-// write any number of them into fields.
+// maxRecipients bounds how many mailboxes besides those of the envelope, of which our own
+// server bounds the number, are hidden: a sender can write any number into fields.
 const maxRecipients = 200
 
 // Fields that say whose mail it is, and those that may.
 var (
-	deliveryFields = []string{"Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-Rcpt-To", "X-Forwarded-To", "X-Forwarded-For"}
-	addressFields  = []string{"To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Apparently-To"}
+	deliveryFields = []string{"Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-Rcpt-To", "X-Forwarded-To", "X-Forwarded-For",
+		"X-Apparently-To", "X-Real-To", "X-Resolved-To", "X-Envelope-Recipient", "X-Recipient", "Original-Recipient"}
+	addressFields = []string{"To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Apparently-To"}
 )
 
 var (
@@ -38,7 +39,7 @@ func Recipients(m *trace.Message) []string {
 			all = append(all, a)
 		}
 	}
-	return all[:min(len(all), maxRecipients)]
+	return all[:min(len(all), len(m.RcptTo)+maxRecipients)]
 }
 
 func addresses(m *trace.Message, fields []string) (all []string) {

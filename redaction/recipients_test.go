@@ -33,6 +33,10 @@ func TestRecipients(t *testing.T) {
 	if n := len(redaction.Recipients(&many)); n != 200 {
 		t.Errorf("%d recipients", n)
 	}
+	many.RcptTo = slices.Repeat([]string{"a@b.test"}, 500)
+	if n := len(redaction.Recipients(&many)); n != 700 {
+		t.Errorf("%d recipients of 500 in the envelope", n)
+	}
 }
 
 func TestStrip(t *testing.T) {

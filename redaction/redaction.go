@@ -23,7 +23,7 @@ const hidden = "redacted.invalid"
 type Redactor struct {
 	patterns []pattern
 	starts   [1 << 16 / 64]uint64     // bit set for the first two octets of patterns, in lower case
-	by       map[uint16][]int         // patterns by these
+	first    map[uint16]int           // the last pattern added that begins so, plus one
 	mailbox  map[string]replacement   // by mailbox in lower case
 	locals   map[string][]replacement // by domain, longest local part first
 }
@@ -34,7 +34,7 @@ type replacement struct{ local, token string }
 // New returns a Redactor for mailboxes LOCAL@DOMAIN. Others with the same key give
 // the same tokens. What is no mailbox is passed over.
 func New(key []byte, mailboxes []string) *Redactor {
-	r := &Redactor{by: map[uint16][]int{}, mailbox: map[string]replacement{}, locals: map[string][]replacement{}}
+	r := &Redactor{first: map[uint16]int{}, mailbox: map[string]replacement{}, locals: map[string][]replacement{}}
 	for _, m := range mailboxes {
 		r.add(key, m)
 		if local, domain, ok := split(m); ok { // user+tag is user's (RFC 5233)
@@ -44,9 +44,7 @@ func New(key []byte, mailboxes []string) *Redactor {
 		}
 	}
 	for _, domain := range slices.SortedFunc(maps.Keys(r.locals), longestFirst) {
-		locals := r.locals[domain]
-		slices.SortFunc(locals, func(a, b replacement) int { return len(b.local) - len(a.local) })
-		r.pattern(pattern{text: domain, fold: true, locals: locals})
+		r.pattern(pattern{text: domain, fold: true, locals: endings(r.locals[domain])})
 	}
 	return r
 }
@@ -54,6 +52,26 @@ func New(key []byte, mailboxes []string) *Redactor {
 // longestFirst orders domains so that of two which begin alike, such as localhost and
 // localhost.example, the one that is written is found first, each time.
 func longestFirst(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }
+
+// endings sorts local parts by their last two octets, so that thousands are no more work
+// than a few, each time the longest first.
+func endings(locals []replacement) map[uint16][]replacement {
+	slices.SortFunc(locals, func(a, b replacement) int { return len(b.local) - len(a.local) })
+	by := make(map[uint16][]replacement, len(locals))
+	for _, l := range locals {
+		k := ending([]byte(l.local))
+		by[k] = append(by[k], l)
+	}
+	return by
+}
+
+// ending is a text's last two octets in lower case.
+func ending(t []byte) uint16 {
+	if len(t) == 1 {
+		return start(0, t[0])
+	}
+	return start(t[len(t)-2], t[len(t)-1])
+}
 
 func split(mailbox string) (local, domain string, ok bool) {
 	at := strings.LastIndexByte(mailbox, '@')
@@ -75,7 +93,9 @@ func (r *Redactor) add(key []byte, mailbox string) {
 	for _, d := range spellings(domain) {
 		r.locals[d] = append(r.locals[d], rep)
 	}
-	for _, p := range planted(mailbox, written) {
+	all := planted(mailbox, written)
+	r.patterns = slices.Grow(r.patterns, len(all)+40)
+	for _, p := range all {
 		p.token = rep.token
 		r.pattern(p)
 	}
@@ -100,9 +120,10 @@ func token(key []byte, mailbox string) string {
 // pattern is something to look for.
 type pattern struct {
 	text   string
-	fold   bool          // in any case; then text is in lower case
-	locals []replacement // a domain: what may stand before it
-	token  string        // otherwise: what stands in its place
+	fold   bool                     // in any case; then text is in lower case
+	locals map[uint16][]replacement // a domain: what may stand before it, by its ending
+	token  string                   // otherwise: what stands in its place
+	next   int                      // another pattern that begins so, plus one; 0 for none
 }
 
 // shortest is how long a pattern must be: less stands anywhere by chance.
@@ -114,8 +135,9 @@ func (r *Redactor) pattern(p pattern) {
 	}
 	k := start(p.text[0], p.text[1])
 	r.starts[k/64] |= 1 << (k % 64)
-	r.by[k] = append(r.by[k], len(r.patterns))
+	p.next = r.first[k]
 	r.patterns = append(r.patterns, p)
+	r.first[k] = len(r.patterns)
 }
 
 func start(a, b byte) uint16 { return uint16(lower(a)) | uint16(lower(b))<<8 }

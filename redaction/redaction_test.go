@@ -3,6 +3,7 @@ package redaction_test
 import (
 	"bytes"
 	"crypto/md5"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -113,6 +114,75 @@ func differ(a, b []string) (n int) {
 	return n
 }
 
+// TestDeclaredBase64 finds base64 however its field is written, and whatever stands in
+// it that decoders pass over.
+func TestDeclaredBase64(t *testing.T) {
+	code := base64.StdEncoding.EncodeToString([]byte("hello user@isp.test, good bye"))
+	wide := base64.StdEncoding.EncodeToString([]byte("h\x00i\x00 \x00u\x00s\x00e\x00r\x00@\x00i\x00s\x00p\x00.\x00t\x00e\x00s\x00t\x00"))
+	for _, field := range []string{"Content-Transfer-Encoding: base64\r\n", "Content-Transfer-Encoding:\r\n base64\r\n",
+		"content-transfer-encoding : BASE64;\n", "Content-Transfer-Encoding: (see below) \"base64\"\r\n"} {
+		for _, part := range []string{code, wide, code[:21] + "\r\n" + code[21:], code[:10] + "=\r\n" + code[10:], code[:10] + " \t!" + code[10:], code[:26]} {
+			_, alone, token := hide(t, field, part)
+			_, inside, _ := hide(t, "", "--x\r\n"+field+"\r\n"+part+"\r\n--x--\r\n")
+			if alone == part || strings.Contains(inside, part) {
+				t.Errorf("%q survives in %q (%s)", part, field, token)
+			}
+		}
+	}
+	footer := "Content-Transfer-Encoding: base64\r\n\r\n" + code + "\r\n____\r\nThis list has user@isp.test\r\n"
+	if _, got, token := hide(t, "", footer); !strings.Contains(got, "This list has "+token+"@redacted.invalid\r\n") || strings.Contains(got, code) {
+		t.Errorf("with a footer: %s", got)
+	}
+}
+
+// TestSoftBreaks breaks an address in quoted-printable at each of its places.
+func TestSoftBreaks(t *testing.T) {
+	for _, address := range []string{"user@isp.test", "=75ser=40isp=2Etest"} {
+		for _, soft := range []string{"=\r\n", "=\n", "= \t\r\n", "=\r\n=\r\n"} {
+			for i := range len(address) {
+				_, got, token := hide(t, "", "to "+address[:i]+soft+address[i:]+" and on")
+				if !strings.HasPrefix(strings.TrimPrefix(strings.TrimPrefix(got, "to "), soft), token) || !strings.HasSuffix(got, "redacted.invalid and on") {
+					t.Errorf("%q broken at %d by %q: %q", address, i, soft, got)
+				}
+			}
+		}
+	}
+}
+
+// TestStrangers: messages that do not name a mailbox stay as they are.
+func TestStrangers(t *testing.T) {
+	r := redaction.New(key, []string{"somebody@nowhere.invalid", "info@nowhere.invalid", "a@zq.invalid"})
+	for _, m := range corpus(t) {
+		h, b := r.Message(m.Header, m.Body)
+		if !bytes.Equal(h, m.Header) || !bytes.Equal(b, m.Body) {
+			t.Errorf("changed: %.200s", m.Header)
+		}
+	}
+}
+
+// TestPlantedAnywhere writes mailboxes into real messages, at any place of their bodies:
+// in parts, between them and across boundaries.
+func TestPlantedAnywhere(t *testing.T) {
+	messages := corpus(t)
+	r := redaction.New(key, []string{"pl.anted7@plant.test"})
+	rapid.Check(t, func(t *rapid.T) {
+		m := rapid.SampledFrom(messages).Draw(t, "message")
+		at := rapid.IntRange(0, len(m.Body)).Draw(t, "at")
+		form := rapid.SampledFrom(forms).Draw(t, "form")("pl.anted7", "plant.test")
+		planted := slices.Concat(m.Body[:at], []byte(" "+form+" "), m.Body[at:])
+		_, got := r.Message(m.Header, planted)
+		if bytes.Contains(got, []byte(form)) {
+			t.Fatalf("%q survives behind %q", form, m.Body[max(0, at-40):at])
+		}
+		if !bytes.HasPrefix(got, m.Body[:max(0, at-80)]) || !bytes.HasSuffix(got, m.Body[min(len(m.Body), at+80):]) {
+			t.Fatalf("%q at %d changed what is far from it", form, at)
+		}
+		if _, again := r.Message(m.Header, got); !bytes.Equal(again, got) {
+			t.Fatalf("%q at %d: a second redaction changes more", form, at)
+		}
+	})
+}
+
 // TestTokens: the same mailbox has the same token, another or another key none
 // that could be told from any other.
 func TestTokens(t *testing.T) {
@@ -170,6 +240,24 @@ var forms = []func(local, domain string) string{
 	func(l, d string) string { return l + " at " + d },
 	func(l, d string) string { return mime.QEncoding.Encode("utf-8", "ü "+l+"@"+d) },
 	func(l, d string) string { return mime.BEncoding.Encode("utf-8", "ü "+l+"@"+d+" ü") },
+	func(l, d string) string { return "SRS0=aB3d=Q7=" + d + "=" + l + "@forwarder.test" },
+	func(l, d string) string { return "prvs=" + l + "/1234abcdef@" + d },
+	func(l, d string) string { return "\"" + l + "\"@" + d },
+	func(l, d string) string { return l + "-shop@" + d },
+	func(l, d string) string { return "<b>" + l + "</b>&nbsp;<i>@</i>" + d },
+	func(l, d string) string { return l + "\u200b@\u2060" + d },
+	func(l, d string) string { return l + "&#8203;&#64" + d },
+	func(l, d string) string { return l + "\uff20" + d },
+	func(l, d string) string { return l + " (at) " + strings.ReplaceAll(d, ".", " dot ") },
+	func(l, d string) string {
+		return "x?" + base64.StdEncoding.EncodeToString([]byte(strings.ToUpper(l+"@"+d)))
+	},
+	func(l, d string) string {
+		return "x?" + base64.RawURLEncoding.EncodeToString([]byte(url.QueryEscape(l+"@"+d)))
+	},
+	func(l, d string) string { return fmt.Sprintf("x/%X", sha256.Sum256([]byte(l+"@"+d))) },
+	func(l, d string) string { return "n*0=\"" + l + "\"; n*1=\"@" + d + "\"" },
+	func(l, d string) string { return "n*0*=utf-8''" + l + "; n*1*=%40" + d },
 	func(l, d string) string {
 		return "=?utf-8?B?" + base64.StdEncoding.EncodeToString([]byte("für "+l)) + "?= =?iso-8859-1?Q?=40" + d + "?="
 	},
@@ -216,14 +304,20 @@ func survivor(local, domain, raw string) string {
 	for _, text := range readings(raw) {
 		text = strings.ToLower(text)
 		for _, form := range []string{local + "@" + domain, local + "=" + domain, local + " at " + domain, local + "-" + domain + "@",
-			hex.EncodeToString([]byte(local + "@" + domain)), fmt.Sprintf("%x", md5.Sum([]byte(local+"@"+domain)))} {
-			if strings.Contains(text, form) {
+			domain + "=" + local, local + "-shop@" + domain, local + "/1234abcdef@" + domain,
+			hex.EncodeToString([]byte(local + "@" + domain)), fmt.Sprintf("%x", md5.Sum([]byte(local+"@"+domain))),
+			fmt.Sprintf("%x", sha256.Sum256([]byte(local+"@"+domain)))} {
+			if strings.Contains(text, form) || strings.Contains(shown.Replace(text), form) {
 				return form
 			}
 		}
 	}
 	return ""
 }
+
+// shown makes of what is in the way of an address, and of other signs, what a reader sees.
+var shown = strings.NewReplacer("\u200b", "", "\u2060", "", "\uff20", "@", "\"", "", "<b>", "", "</b>", "", "<i>", "", "</i>", "",
+	"\u00a0", "", "&nbsp;", "", " dot ", ".", "(at)", "at", "; n*1=", "", "; n*1*=", "", "%40", "@")
 
 var token64 = regexp.MustCompile(`[A-Za-z0-9+/_-]{8,}`)
 

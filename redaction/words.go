@@ -115,7 +115,7 @@ func (w encodedWord) octets(text []byte) []byte {
 		return run.decode()
 	}
 	var v view
-	v.read(&view{text: bytes.ReplaceAll(data, []byte("_"), []byte(" "))}, unquote)
+	v.read(&view{text: bytes.ReplaceAll(data, []byte("_"), []byte(" "))}, quotedPrintable)
 	return v.text
 }
 

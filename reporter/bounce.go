@@ -1,138 +1,110 @@
 package reporter
 
 import (
-	"bytes"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/emersion/go-message"
-
 	"spamreport-milter/trace"
 )
 
-// readDSN reads a delivery status notification (RFC 3464).
-func readDSN(m *trace.Message, text string) (r Reply, ok bool) {
-	status := statusPart(m)
-	if status == nil {
-		return r, false
-	}
-	r = Reply{Kind: ReplyUnknown, Text: excerpt(text)}
-	for _, group := range bytes.Split(bytes.ReplaceAll(status, []byte("\r\n"), []byte("\n")), []byte("\n\n")) {
-		g := trace.Message{Header: append(bytes.TrimLeft(group, "\n"), '\n')}
-		action := strings.ToLower(firstToken(field(&g, "Action")))
-		switch code := firstToken(field(&g, "Status")); {
-		case action == "failed" && strings.HasPrefix(code, "5"):
-			r.failed(&g, code)
-		case (action == "delayed" || action == "failed") && r.Kind != ReplyBounced:
-			r.Kind, r.Text = ReplyDelayed, status1(&g, code)
-		}
-	}
-	return r, true
-}
-
-// failed takes note of one recipient that failed for good.
-func (r *Reply) failed(g *trace.Message, code string) {
-	r.Kind, r.Text = ReplyBounced, status1(g, code)
-	if !gone(code, field(g, "Diagnostic-Code")) {
-		return
-	}
-	for _, name := range []string{"Original-Recipient", "Final-Recipient"} {
-		_, address, _ := strings.Cut(field(g, name), ";")
-		if address = strings.Trim(strings.TrimSpace(address), "<>"); address != "" && !slices.Contains(r.Gone, address) {
-			r.Gone = append(r.Gone, address)
-		}
-	}
-}
-
-func status1(g *trace.Message, code string) string {
-	return oneLine(strings.TrimSpace(code + " " + field(g, "Diagnostic-Code")))
-}
-
-// goneCodes say that there is no such mailbox, now and later (RFC 3463 §3.2, §3.3,
-// RFC 7505 for 5.1.10). Full mailboxes, refused content and policies are not of them.
-var goneCodes = []string{"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"}
-
-// gone decides by the code, and where that is as vague as can be by the words.
-func gone(code, diagnostic string) bool {
-	return slices.Contains(goneCodes, code) || code == "5.0.0" && goneWords.MatchString(diagnostic)
-}
-
-var goneWords = regexp.MustCompile(`(?i)\b(user|recipient|mailbox|address|account)\b.{0,40}\b(unknown|not found|does ?n[o']t exist|disabled|unavailable|invalid|rejected: user)|no such (user|mailbox|recipient|address|person)|unknown (user|recipient|mailbox|address|local)|5\.1\.1|5\.1\.10|5\.2\.1`)
-
-func field(m *trace.Message, name string) string {
-	if v := m.Fields(name); len(v) > 0 {
-		return v[0]
-	}
-	return ""
-}
-
-// maxStatus bounds the status part, in octets.
-const maxStatus = 64 << 10
-
-// statusPart returns the part that states the status, nil when there is none.
-func statusPart(m *trace.Message) (status []byte) {
-	if !strings.Contains(strings.ToLower(field(m, "Content-Type")), "delivery-status") {
-		return nil
-	}
-	e, err := message.Read(bytes.NewReader(slices.Concat(m.Header, []byte("\r\n"), m.Body)))
-	if e == nil || err != nil && !message.IsUnknownCharset(err) {
-		return nil
-	}
-	mr := e.MultipartReader()
-	for i := 0; mr != nil && i < maxReplyParts; i++ {
-		p, err := mr.NextPart()
-		if err != nil {
-			return nil
-		}
-		if kind, _, _ := p.Header.ContentType(); kind == "message/delivery-status" || kind == "message/global-delivery-status" {
-			status, _ = io.ReadAll(io.LimitReader(p.Body, maxStatus))
-			return status
-		}
-	}
-	return nil
-}
-
 // bouncers are how mail servers introduce a bounce in words of their own.
-var bouncers = regexp.MustCompile(`(?i)this is the qmail-send program|this (message|mail) was created automatically by mail delivery software|this is the mail system at host|delivery (to the following recipients? |status notification.{0,12})?(has )?failed|could not be delivered|undeliverable|undelivered mail|returned to (the )?sender|wasn't able to deliver|unable to deliver`)
+var bouncers = phrase(`this is the .{0,40}\b(qmail-send|mail system|mail delivery|deliver|mta|postfix)\b|(message|mail) (was )?(automatically )?created (automatically )?by (the )?mail delivery|delivery status notification|delivery (failed|failure|error|report|problem|has failed)|delivery to the following|(not|n't) (yet )?(be(en)? )?(delivered|reach)|cannot (be )?(delivered|reach)|non-?delivery|undeliver|returned (mail|to (the )?sender|message)|(unable|not able|failed|failure|impossible|attempt(s|ed)?) to deliver|failure notice|mail (system )?(error|failure)|fatal errors|failed recipient|(nicht|konnte) .{0,60}zugestellt|unzustellbar|non (remis|delivre|distribue)|(pas|n'a) (pu )?.{0,20}(remis|delivre|distribue|achemine)|no (ha |se ha |pudo |se pudo |pudo ser )?(podido |sido )?entrega|no entregado|non .{0,30}(recapitat|consegnat)|nao .{0,30}entreg|niet .{0,30}(bezorgd|afgeleverd)|nie .{0,30}dostarcz|не может быть доставлен|не доставлен|недоставк|无法(发送|投递|送达)|退信|配信(でき|不能|エラー)`)
 
-// forGood are words that a mailbox is gone, in a bounce.
-var forGood = regexp.MustCompile(`(?i)permanent (error|failure)|no mailbox here by that name|\b550[ -]|\b5\.1\.1\b`)
+// What a server says that is still trying, and that it has given up.
+var (
+	triesOn  = phrase(`not yet been delivered|hasn't yet been delivered|not been delivered yet|\bdelay|will (be retried|keep trying|continue|retry|try again)|still (being retried|trying)|postponed|warning (message )?only|(not|no) need to (resend|do anything)|no action is required|could not send (message )?for (the )?past|noch nicht zugestellt|verzoger|retarde|retrasad`)
+	triedOut = phrase(`permanent|giv(en|ing) up|no (further|more) attempts|fatal error|undeliverable|failed recipient`)
+)
 
-// readFreeBounce reads a bounce in words. It counts only with the null reverse-path
-// or a server's own mailbox as sender: people quote bounces, too.
-func readFreeBounce(m *trace.Message, text string) (r Reply, ok bool) {
-	if !nullSender(m) && !serverSender(m) || !bouncers.MatchString(text) && !bouncers.MatchString(decodedSubject(m)) {
-		return r, false
-	}
-	own := unquotedBounce(text)
-	r = Reply{Kind: ReplyUnknown, Text: excerpt(own)}
-	switch {
-	case forGood.MatchString(own) || goneWords.MatchString(own):
-		r.Kind = ReplyBounced
-		if goneWords.MatchString(own) || strings.Contains(own, "no mailbox here by that name") {
-			r.Gone = append(addressIn.FindAllString(clip(own, 4000), 20), addressIn.FindAllString(field(m, "X-Failed-Recipients"), 20)...)
-		}
-	case regexp.MustCompile(`(?i)\b(warning|delayed|will (be retried|keep trying|continue)|temporar)`).MatchString(own):
-		r.Kind = ReplyDelayed
-	}
-	return r, true
-}
+// returned is where a bounce goes over to the mail that it returns.
+var returned = regexp.MustCompile(`(?im)^[^\p{L}\n]*(below this line is a copy|this is a copy of|a copy of (the|your) |((the|your|full|full text of) )?(original|returned|undelivered|unsent|rejected|message) ?(message|mail|e-?mail|text|headers?|body)?\b.{0,30}(follows|begins|below|attached|returned|is as follows|---)|(message|mail) headers? follow|original message headers|-{3,} ?(the )?(original|returned|unsent|message|header|forwarded).*|this is an email abuse report for .*|(received|return-path|message-id|mime-version): .*|原信|附件中的内容)`)
 
-var addressIn = regexp.MustCompile(`[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,255}`)
-
-func serverSender(m *trace.Message) bool {
-	from := strings.ToLower(field(m, "From"))
-	return strings.Contains(from, "mailer-daemon@") || strings.Contains(from, "postmaster@")
-}
-
-// unquotedBounce cuts a bounce before the copy of our message that it encloses.
 func unquotedBounce(text string) string {
-	for _, mark := range []string{"--- Below this line is a copy", "------ This is a copy of", "This is a copy of the message", "----- Original message", "-----Original Message", "This is an email abuse report for"} {
-		if i := strings.Index(text, mark); i >= 0 {
-			text = text[:i]
-		}
+	if at := returned.FindStringIndex(text); at != nil {
+		return text[:at[0]]
 	}
 	return text
+}
+
+var (
+	addressIn     = regexp.MustCompile(`[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,255}`)
+	returnedAbout = regexp.MustCompile(`(?im)^[ \t>]*message-id:\s*(<[^<>\s]{1,250}>)`)
+	failedSubject = phrase(`^\W*(undeliver(ed|able)|returned mail|mail delivery fail|delivery status notification|delivery (failure|has failed|failed)|failure notice|mail (system )?error|mail could not be delivered|non-?delivery|unzustellbar|non remis|no se puede entregar)`)
+	bouncerNames  = regexp.MustCompile(`(?i)mailer[-_. ]?daemon|postmaster|mail(er)? delivery|delivery (sub)?system|mdaemon|system administrator|mail administrator`)
+)
+
+// readFreeBounce reads a bounce in words. It counts only with the null reverse-path, a
+// server's own name as sender or a subject that begins like one: people quote bounces,
+// too.
+func readFreeBounce(m *trace.Message, text string) (r Reply, ok bool) {
+	own := unquotedBounce(text)
+	said := folded(decodedSubject(m) + "\n" + clip(own, 2*maxSaid))
+	failed := mailboxesIn(field(m, "X-Failed-Recipients"))
+	if !nullSender(m) && !bouncerNames.MatchString(field(m, "From")) && !failedSubject.MatchString(folded(decodedSubject(m))) || len(failed) == 0 && !bouncers.MatchString(said) {
+		return r, false
+	}
+	r = Reply{Kind: ReplyBounced, Text: excerpt(own)}
+	if about := returnedAbout.FindStringSubmatch(text[len(own):]); about != nil {
+		r.About = about[1]
+	}
+	if triesOn.MatchString(said) && !triedOut.MatchString(said) {
+		r.Kind = ReplyDelayed
+		return r, true
+	}
+	r.blame(own, failed)
+	return r, true
+}
+
+// blame finds for whom a bounce in words is: what it says counts for all mailboxes in
+// it, unless it says different things, and then for each what stands behind it.
+func (r *Reply) blame(own string, failed []string) {
+	own = clip(own, 2*maxSaid)
+	if len(failed) == 0 {
+		failed = mailboxesIn(own)
+	}
+	r.Failed = failed
+	switch all := causeOf(statusCode.FindString(own), own); {
+	case all == causeGone:
+		r.Gone = failed
+	case all != causeUnknown && len(failed) > 1:
+		for _, part := range partsByMailbox(own) {
+			if causeOf(statusCode.FindString(part.said), part.said) == causeGone {
+				r.Gone = appendNew(r.Gone, []string{part.mailbox})
+			}
+		}
+	}
+}
+
+// maxMailboxes bounds how many mailboxes of a bounce are looked at: a complaint has
+// three.
+const maxMailboxes = 20
+
+func mailboxesIn(text string) []string {
+	var all []string
+	for _, a := range addressIn.FindAllString(clip(text, 2*maxSaid), maxMailboxes) {
+		all = appendNew(all, []string{strings.TrimRight(a, ".-")})
+	}
+	return all
+}
+
+type blamed struct{ mailbox, said string }
+
+// partsByMailbox splits a text at its mailboxes. One that is named again in what is
+// said of it begins nothing.
+func partsByMailbox(text string) (parts []blamed) {
+	places := addressIn.FindAllStringIndex(text, maxMailboxes)
+	for i, at := range places {
+		mailbox, end := strings.TrimRight(text[at[0]:at[1]], ".-"), len(text)
+		if i+1 < len(places) {
+			end = places[i+1][0]
+		}
+		said := text[at[1]:end]
+		if n := slices.IndexFunc(parts, func(p blamed) bool { return strings.EqualFold(p.mailbox, mailbox) }); n >= 0 {
+			parts[n].said += said
+			continue
+		}
+		parts = append(parts, blamed{mailbox, said})
+	}
+	return parts
 }

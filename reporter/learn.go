@@ -18,6 +18,7 @@ type Memory interface {
 	Case(ctx context.Context, id int64) (*queue.Case, error)
 	Decide(ctx context.Context, d queue.Decision, ids ...int64) (queue.Decided, error)
 	Suppress(ctx context.Context, p queue.Suppression) error
+	Suppressed(ctx context.Context, addresses ...string) (map[string]queue.Suppression, error)
 	Reopen(ctx context.Context, id int64, actor, reason string) error
 }
 
@@ -33,8 +34,11 @@ type Learner struct {
 // nothing.
 var ErrNoReply = errors.New("not an address of a complaint")
 
-// actorRelay is who brings bounces, in events and suppressions.
-const actorRelay = "relay"
+// Who brings bounces and who writes answers, in events and suppressions.
+const (
+	actorRelay = "relay"
+	actorDesk  = "desk"
+)
 
 // bounceRest is how long a mailbox that bounced gets nothing: desks come back.
 const bounceRest = 90 * 24 * time.Hour
@@ -77,67 +81,45 @@ func (l *Learner) Reply(ctx context.Context, recipient string, m trace.Message) 
 	if err != nil {
 		return err
 	}
-	return l.apply(ctx, &k.Complaint, lessonOf(verb, &m, k.Complaint.To))
+	shut, err := l.Memory.Suppressed(ctx, k.Complaint.To...)
+	if err != nil {
+		return err
+	}
+	what := l.lessonOf(verb, &m, &k.Complaint, cameBack(shut))
+	if flooded(k.Events, what) {
+		l.Log.Warn("answer passed by: the complaint has had enough of them", "complaint", id)
+		return nil
+	}
+	return l.apply(ctx, &k.Complaint, what)
 }
 
-// lesson is what an answer changes.
-type lesson struct {
-	action  string
-	actor   string
-	reason  string
-	shut    []string      // addresses that get no complaints any more
-	expires time.Duration // how long; 0 for ever
-}
-
-// lessonOf decides by the address and the answer. Only addresses of the complaint
-// itself can be shut: who has its tag has it from there.
-func lessonOf(verb Verb, m *trace.Message, to []string) lesson {
-	if verb == VerbBounce || verb == VerbReply {
-		return lessonOfReply(ReadReply(m), to)
-	}
-	// A command is a mail that somebody wrote: responders and scanners answer any
-	// address that they see.
-	l := lesson{actor: "desk", reason: "by the address for " + string(verb)}
-	switch {
-	case automaticReply(m):
-		l.action, l.reason = queue.ActionNoted, "automatic mail to the address for "+string(verb)+": nothing done"
-	case verb == VerbResolved:
-		l.action = queue.ActionResolved
-	case verb == VerbNotOurs:
-		l.action, l.reason = queue.ActionAnswered, "not ours, "+l.reason
-	case verb == VerbStop:
-		l.action, l.reason, l.shut = queue.ActionAnswered, "no more complaints, "+l.reason, to
-	}
-	return l
-}
-
-func lessonOfReply(r Reply, to []string) lesson {
-	l := lesson{actor: "desk", action: queue.ActionAnswered, reason: string(r.Kind) + ": " + r.Text}
-	if r.Ticket != "" {
-		l.reason = fmt.Sprintf("%s, ticket %s: %s", r.Kind, r.Ticket, r.Text)
-	}
-	if r.Page != "" {
-		l.reason += " " + r.Page
-	}
-	switch r.Kind {
-	case ReplyBounced:
-		l.actor, l.action, l.expires = actorRelay, queue.ActionBounced, bounceRest
-		for _, a := range to {
-			if slices.ContainsFunc(r.Gone, func(g string) bool { return strings.EqualFold(a, g) }) {
-				l.shut = append(l.shut, a)
-			}
+// cameBack lists the addresses that a complaint came back from before.
+func cameBack(shut map[string]queue.Suppression) (all []string) {
+	for a, p := range shut {
+		if p.Actor == actorRelay {
+			all = append(all, a)
 		}
-		if n := len(l.shut); n > 0 && n < len(to) { // the others have it
-			l.action = queue.ActionNoted
-		}
-	case ReplyDelayed:
-		l.actor, l.action = actorRelay, queue.ActionNoted
-	case ReplyAuto:
-		l.action = queue.ActionNoted
-	case ReplyResolved:
-		l.action = queue.ActionResolved
 	}
-	return l
+	return all
+}
+
+// maxAnswers is how many answers of one complaint go into its trail: a loop of two
+// machines somewhere, or a desk's bad will, must not fill the queue. What an address
+// for a command says a second time is said already.
+const maxAnswers = 100
+
+func flooded(events []queue.Event, what lesson) bool {
+	n := 0
+	for _, e := range events {
+		if e.Actor != actorRelay && e.Actor != actorDesk {
+			continue
+		}
+		if what.command && e.Action == what.action && e.Reason == what.reason {
+			return true
+		}
+		n++
+	}
+	return n >= maxAnswers && !what.command
 }
 
 func (l *Learner) apply(ctx context.Context, c *queue.Complaint, what lesson) error {

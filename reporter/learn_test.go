@@ -50,7 +50,7 @@ func TestReplies(t *testing.T) {
 	for name, c := range replies(t) {
 		t.Run(name, func(t *testing.T) {
 			m := answer(t, c[0])
-			r := reporter.ReadReply(&m)
+			r := reporter.ReadReply(&m, nil)
 			got := strings.TrimSpace(fmt.Sprintf("%s; %s; %s; %s", r.Kind, strings.Join(r.Gone, " "), r.Ticket, r.Page))
 			if got != c[1] {
 				t.Errorf("understood %q, want %q (%s)", got, c[1], r.Text)
@@ -70,7 +70,7 @@ func FuzzReadReply(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := reporter.ReadReply(m)
+		r := reporter.ReadReply(m, nil)
 		if r.Kind == "" || len(r.Gone) > 0 && r.Kind != reporter.ReplyBounced {
 			t.Errorf("%+v", r)
 		}
@@ -88,10 +88,14 @@ func TestHostileReplies(t *testing.T) {
 		text := "From: MAILER-DAEMON@x.test\nContent-Type: multipart/report; report-type=delivery-status; boundary=B\n\n--B\n\nundeliverable\n--B\nContent-Type: message/delivery-status\n\n"
 		for _, begin := range []string{"From: a@b.test\nSubject: " + strings.Repeat(unit, 1000) + "\n\n", text} {
 			m := answer(t, begin+strings.Repeat(unit, 1<<17/len(unit)))
-			start := time.Now()
-			reporter.ReadReply(&m)
-			if d := time.Since(start); d > 3*time.Second {
-				t.Errorf("%q took %v", unit, d)
+			took := time.Hour
+			for try := 0; try < 3 && took > 3*time.Second; try++ { // another process may have had the machine
+				start := time.Now()
+				reporter.ReadReply(&m, nil)
+				took = min(took, time.Since(start))
+			}
+			if took > 3*time.Second {
+				t.Errorf("%q took %v", unit, took)
 			}
 		}
 	}

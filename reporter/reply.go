@@ -2,6 +2,7 @@ package reporter
 
 import (
 	"bytes"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ type ReplyKind string
 const (
 	ReplyBounced  ReplyKind = "bounced"      // it did not reach the mailbox and won't
 	ReplyDelayed  ReplyKind = "delayed"      // it has not reached it yet
-	ReplyAuto     ReplyKind = "automatic"    // a machine says that nobody is there now
+	ReplyAuto     ReplyKind = "automatic"    // a machine answers, and says nothing of the matter
 	ReplyTicket   ReplyKind = "ticket"       // the desk has it, under a number
 	ReplyUseForm  ReplyKind = "use our form" // the desk reads no mail
 	ReplyNotOurs  ReplyKind = "not ours"     // the desk is not responsible for the source
@@ -29,8 +30,11 @@ const (
 // Reply is what was understood of an answer.
 type Reply struct {
 	Kind ReplyKind
-	// Gone are the mailboxes that the server says do not exist or take no mail.
-	Gone   []string
+	// Failed are the mailboxes that a bounce is about, Gone those of them that the
+	// server says do not exist or take no mail.
+	Failed, Gone []string
+	// About is the Message-ID of what a bounce returns, where it returns it.
+	About  string
 	Ticket string // the desk's own number, where it names one
 	Page   string // the desk's page, where it names one
 	Text   string // the sentence that decided, or how the answer begins; one line
@@ -38,31 +42,52 @@ type Reply struct {
 
 // ReadReply says what an answer means. It is pure, and knows nothing of who wrote:
 // anybody can write anything, so the caller has checked the address that it came to.
-func ReadReply(m *trace.Message) Reply {
-	text := readText(m)
-	if r, ok := readDSN(m, text); ok {
+// What was sent to the desk says which words are not its own.
+func ReadReply(m *trace.Message, sent Sent) Reply {
+	text, markup := textsOf(m)
+	shown := text
+	if strings.TrimSpace(text) == "" {
+		shown = shownText(markup)
+	}
+	if r, ok := readDSN(m, shown); ok {
 		return r
 	}
-	if r, ok := readFreeBounce(m, text); ok {
+	if r, ok := readFreeBounce(m, shown); ok {
 		return r
 	}
-	own := unquoted(text)
+	return readLetter(m, sent.without(unquoted(shown)))
+}
+
+// readLetter reads what a person or a desk's program wrote.
+func readLetter(m *trace.Message, own string) Reply {
 	r := Reply{Kind: ReplyUnknown, Ticket: ticket(m, own), Text: excerpt(own)}
-	switch found := verdicts(own); {
+	automatic, said := automaticReply(m), folded(clip(own, 4000))
+	found := verdicts(own)
+	if away(m) || absent.MatchString(said) && formOrNone(found) {
+		r.Kind = ReplyAuto // of one person; the desk has said nothing
+		return r
+	}
+	if len(found) == 1 && found[0].kind == ReplyUseForm && r.Ticket != "" && received.MatchString(said) {
+		found = nil // it has the report, and would have liked it in the form
+	}
+	switch {
 	case len(found) == 1:
 		r.Kind, r.Text = found[0].kind, oneLine(found[0].sentence)
 		if r.Kind == ReplyUseForm {
-			r.Page = page.FindString(own)
+			r.Page = strings.TrimRight(page.FindString(own), ".,;:")
 		}
 	case len(found) > 1:
-	case away(m):
-		r.Kind = ReplyAuto
-	case r.Ticket != "" && automaticReply(m):
+	case r.Ticket != "" && (automatic || received.MatchString(said)):
 		r.Kind = ReplyTicket
-	case automaticReply(m):
+	case automatic:
 		r.Kind = ReplyAuto
 	}
 	return r
+}
+
+// formOrNone reports whether nothing was said, or only where to write otherwise.
+func formOrNone(found []said) bool {
+	return len(found) == 0 || len(found) == 1 && found[0].kind == ReplyUseForm
 }
 
 // automaticReply reports whether a machine wrote it (RFC 3834 §5, and what was used
@@ -83,26 +108,34 @@ func automaticReply(m *trace.Message) bool {
 			return true
 		}
 	}
-	return nullSender(m)
+	return nullSender(m) || automaticSubject.MatchString(folded(decodedSubject(m)))
 }
+
+var automaticSubject = phrase(`^\W*(?:\[.{0,40}\]\W*)?(?:automatic (?:reply|response)|auto-?(?:reply|response|responder)|automated (?:reply|response)|automatische (?:antwort|eingangsbestatigung)|reponse automatique|respuesta automatica|risposta automatica|resposta automatica|automatisch antwoord|autoodpowiedz|автоответ|自動応答|自动回复|自動回覆)`)
 
 func nullSender(m *trace.Message) bool {
 	return m.Session != nil && m.MailFrom == "" || slices.Contains(m.Fields("Return-Path"), "<>")
 }
 
-var awaySubject = regexp.MustCompile(`(?i)^\W*(out of (the )?office|automatic reply|auto(matic)?[ -]?(reply|response)|abwesen|away from|on vacation|automatische antwort|réponse automatique|respuesta automática)`)
+// awaySubject, absent and received are for folded texts: that somebody is not there, by
+// the subject and by what he writes, and that a desk has the report.
+var (
+	awaySubject = phrase(`^\W*(?:(?:re|aw|auto|automatic reply|automatische antwort|reponse automatique|respuesta automatica|risposta automatica|resposta automatica|autoreply|auto-?reply)\W+)*(?:out of (?:the |my )?office|ooo\b|abwesen|away from|on (?:vacation|leave|holiday)|vacation|absent|absence|fuera de|ausen|fuori|assen|assenza|afwezig|poza biurem|nieobecn|franvar|poissa|отсутств|в отпуске|不在|休暇|休假|外出)`)
+	absent      = phrase(`\b(?:i am|i'm|i will be|i'll be|we are|is) (?:currently |presently )?(?:out of (?:the |my )?office|on (?:\w+ )?(?:leave|vacation|holidays?)|away|travell?ing|absent)\b|\bim urlaub\b|\bnicht im (?:buro|hause?)\b|\b(?:bin|ist) (?:\S+ ){0,6}?(?:abwesend|ausser haus)|\b(?:absente?|en conges?)\b.{0,30}\b(?:du bureau|jusqu|du)\b|\bfuera de (?:la|mi) oficina|\bestoy de vacaciones|\b(?:sono|saro) (?:\S+ ){0,4}?(?:assente|in ferie|fuori)|\bfora do escritorio|\bestou (?:\S+ ){0,4}?(?:ausente|de ferias)|\bniet op kantoor|\bben (?:\S+ ){0,4}?(?:afwezig|met vakantie)|\bpoza biurem|\bna urlopie|в отпуске|отсутствую|休暇|不在にして|休假|不在办公室`)
+	received    = phrase(`\b(?:received|got|registered|logged|opened|created|assigned|acknowledge\w*|accepted|recorded)\b.{0,60}\b(?:your|ticket|case|report|request|complaint|inquiry|incident)\b|\b(?:report|request|complaint|e-?mail|message|ticket|case|inquiry|incident)\b.{0,60}\b(?:received|registered|logged|opened|created|assigned|accepted|recorded|generated)\b|\bthank(?:s| you) for (?:your (?:report|e-?mail|message|request|complaint|notification|inquiry)|contacting|reporting|writing|submitting|getting in touch|bringing|the (?:report|notification))|\b(?:erhalten|eingegangen|aufgenommen|vielen dank fur ihre?)\b|\b(?:bien recu|bien ete recu\w*|ete (?:enregistre|cree)\w*|merci (?:de|pour) (?:nous|votre))|\b(?:hemos recibido|sido (?:recibid|registrad|cread)\w*|gracias por)\b|\b(?:abbiamo ricevuto|ricevuta|stat[oa] (?:apert|registrat|ricevut)\w*|grazie per)\b|\b(?:recebemos|recebid[oa]|foi (?:abert|registrad|criad)\w*|obrigado por)\b|\b(?:ontvangen|in goede orde|bedankt voor)\b|\b(?:otrzymalismy|zarejestrowan\w*|przyjet\w*|dziekujemy za)\b|получен|зарегистрирован|принят|создан|спасибо за|受け付け|受付|承りました|已收到|收到您|已受理`)
+)
 
 // away reports whether the answer's subject is that of a person who is not there.
-func away(m *trace.Message) bool { return awaySubject.MatchString(decodedSubject(m)) }
+func away(m *trace.Message) bool { return awaySubject.MatchString(folded(decodedSubject(m))) }
+
+// maxSubject is how much of a Subject is read, in octets.
+const maxSubject = 2000
 
 func decodedSubject(m *trace.Message) string {
-	fields := m.Fields("Subject")
-	if len(fields) == 0 {
-		return ""
-	}
-	s, err := words.DecodeHeader(fields[0])
+	subject := clip(field(m, "Subject"), maxSubject)
+	s, err := words.DecodeHeader(subject)
 	if err != nil {
-		s = fields[0]
+		s = subject
 	}
 	return oneLine(strings.TrimSpace(s))
 }
@@ -154,51 +187,16 @@ func textsOf(m *trace.Message) (string, string) {
 	return plain.String(), html.String()
 }
 
+func copyText(into *strings.Builder, from io.Reader) {
+	_, _ = io.Copy(into, io.LimitReader(from, int64(maxReplyText-min(into.Len(), maxReplyText)))) // a broken part ends where it breaks
+}
+
 var (
 	tag     = regexp.MustCompile(`<[^>]*>`)
 	lineTag = regexp.MustCompile(`(?i)<(br|/p|/div|/tr|/li)\b[^>]*>`)
 )
 
-// quoteBegins is where an answer goes over to what it answers.
-var quoteBegins = regexp.MustCompile(`(?im)^(\s*-{2,} ?(original|ursprüngliche|forwarded) .*|on .{5,200} wrote:\s*|am .{5,200} schrieb.*:\s*|from: .*|von: .*|_{10,}\s*|this is an email abuse report for .*|full header:\s*)$`)
-
-// unquoted is what the desk itself wrote: our own words that it quotes must not
-// count as its.
-func unquoted(text string) string {
-	if at := quoteBegins.FindStringIndex(text); at != nil {
-		text = text[:at[0]]
-	}
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		if t := strings.TrimSpace(line); !strings.HasPrefix(t, ">") && !strings.HasPrefix(t, "|") {
-			b.WriteString(line)
-		}
-	}
-	return b.String()
-}
-
 // excerpt is how an answer begins.
 func excerpt(text string) string { return oneLine(strings.Join(strings.Fields(clip(text, 2000)), " ")) }
 
 var page = regexp.MustCompile(`https://[^\s<>"')\]]{4,300}`)
-
-// tickets are the ways in which desks number what they get.
-var tickets = []*regexp.Regexp{
-	regexp.MustCompile(`(?i)\[(?:ticket|case|incident|abuse|report|request|ref)[ #:_-]*(?:id)?[ #:_-]*([a-z0-9][a-z0-9._-]{2,40})\]`),
-	regexp.MustCompile(`(?i)\[#?([a-z]{0,10}-?[0-9]{4,20})\]`),
-	regexp.MustCompile(`(?i)\[[a-z0-9 ._-]{1,40}#([0-9]{3,20})\]`),
-	regexp.MustCompile(`##([0-9]{4,20})##`),
-	regexp.MustCompile(`(?i)\b(?:ticket|case|incident|reference)(?: (?:number|id|no\.?))?(?: is)?[ :#]+([a-z]{0,10}-?[0-9]{3,20})\b`),
-}
-
-// ticket returns the desk's number, which is not the one of our complaint.
-func ticket(m *trace.Message, text string) string {
-	for _, where := range []string{decodedSubject(m), clip(text, 4000)} {
-		for _, form := range tickets {
-			if found := form.FindStringSubmatch(where); found != nil {
-				return found[1]
-			}
-		}
-	}
-	return ""
-}

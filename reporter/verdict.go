@@ -1,32 +1,18 @@
 package reporter
 
 import (
-	"io"
 	"regexp"
 	"strings"
 )
 
-// saying is a sentence that desks write, and what it means.
+// saying is what desks say in one language when they mean a kind of answer.
 type saying struct {
 	kind ReplyKind
 	says *regexp.Regexp
 	// unless, when it fits the sentence as well, takes the meaning away.
 	unless *regexp.Regexp
-}
-
-// hedged sentences say what was not done, or may be, or is asked.
-var hedged = regexp.MustCompile(`\b(not|never|cannot|unable|if|once|when|whenever|until|unless|will|would|should|may|might|could|nicht|wenn|sobald|falls|wird|werden)\b|n't|n’t|\?`)
-
-// sayings, in lower case, as desks were seen to write them. Better none than a wrong
-// one: what is missed is read by a person.
-var sayings = []saying{
-	{ReplyNotOurs, regexp.MustCompile(`\b(is|are|was|were) (not|n't) (in|on|within|from|part of|a part of|under|hosted (by|with|on|in)|owned by|managed by|controlled by|operated by|assigned to|allocated to|announced by) (us|our|ours|my|this)\b`), nil},
-	{ReplyNotOurs, regexp.MustCompile(`\b(does|do) not belong to (us|our)\b|\bnot (our|one of our) (ip|ips|address|addresses|network|networks|customer|customers|range|ranges)\b|\bwe are not (responsible for|the (owner|operator|provider|abuse contact) (of|for))\b|\bnicht (unser|unsere|unserem|in unserem|aus unserem) (netz|netzwerk|ip|adresse|kunde)\b`), nil},
-	{ReplyUseForm, regexp.MustCompile(`\b(please|must|only|have to|need to|kindly)\b.{0,80}\b(use|using|fill|fill in|fill out|complete|submit|submitted|via|through|visit)\b.{0,80}\b(web ?form|online form|abuse form|reporting form|report form|contact form|complaint form|portal|web ?site)\b`), nil},
-	{ReplyUseForm, regexp.MustCompile(`\b(this|the) (mailbox|e-?mail address|address|inbox) is (not|no longer) (being )?(monitored|read|attended|in use|used)\b|\bno longer accept\w* (abuse )?(reports|complaints) (by|via|through) e-?mail\b`), nil},
-	{ReplyResolved, regexp.MustCompile(`\b(has|have) (now |already |since )?been (permanently |temporarily )?(suspended|terminated|disabled|deactivated|blocked|shut down|taken down|resolved|cleaned|nullrouted|null-routed|removed)\b`), hedged},
-	{ReplyResolved, regexp.MustCompile(`\bwe (have |'ve )?(now |already |since )?(permanently |temporarily )?(suspended|terminated|disabled|deactivated|blocked|shut down|taken down|resolved|removed|null-?routed) (the|this|that|your|our|his|their)\b`), hedged},
-	{ReplyResolved, regexp.MustCompile(`\b(this|the) (issue|case|matter|problem|ticket|incident|complaint) (is|was) (now )?(resolved|solved|fixed)\b|\b(wurde|haben wir|ist) .{0,60}\b(gesperrt|abgeschaltet|deaktiviert|behoben)\b`), hedged},
+	// nowhere, when it fits any sentence of the answer, takes it away, too.
+	nowhere *regexp.Regexp
 }
 
 // said is a sentence and what it means.
@@ -36,36 +22,79 @@ type said struct {
 }
 
 // These bound what is read of an answer: who has not said it by then writes about
-// something else. The second is in characters.
+// something else. The second is in octets.
 const (
 	maxSentences = 200
-	maxSentence  = 400
+	maxSentence  = 500
 )
 
 // verdicts returns the meanings found in a text, each once.
 func verdicts(text string) []said {
 	var found []said
 	seen := map[ReplyKind]bool{}
+	whole := folded(text)
 	for i, sentence := range sentences(text) {
 		if i == maxSentences {
 			break
 		}
-		lower := strings.ToLower(clip(sentence, maxSentence))
-		for _, s := range sayings {
-			if !seen[s.kind] && s.says.MatchString(lower) && (s.unless == nil || !s.unless.MatchString(lower)) {
-				found, seen[s.kind] = append(found, said{s.kind, sentence}), true
+		for _, kind := range meanings(sentence, whole) {
+			if !seen[kind] {
+				found, seen[kind] = append(found, said{kind, sentence}), true
 			}
 		}
 	}
 	return found
 }
 
-var sentenceEnds = regexp.MustCompile(`[.!]\s+|\n\s*\n|\?\s*`)
+// meanings reads one sentence of an answer.
+func meanings(sentence, whole string) (kinds []ReplyKind) {
+	text := polite.ReplaceAllString(folded(clip(sentence, maxSentence)), " ")
+	for _, l := range languages {
+		for _, s := range l.sayings {
+			at := s.says.FindStringIndex(text)
+			if at == nil || s.unless != nil && s.unless.MatchString(text) || s.nowhere != nil && s.nowhere.MatchString(whole) {
+				continue
+			}
+			before, after := clause(text[:at[1]], at[0]), text[at[1]:]
+			if !l.hedged(s.kind, before) && !strings.Contains(after, "?") && !(s.kind == ReplyResolved && onlyWhen.MatchString(after)) {
+				kinds = append(kinds, s.kind)
+			}
+		}
+	}
+	return kinds
+}
+
+// hedged reports whether what leads up to a saying, with it, makes it a condition, a
+// promise or a guess. What is said of things done is also undone by a "not"; a form is
+// named for those who want to report, which is no condition.
+func (l *language) hedged(kind ReplyKind, words string) bool {
+	return kind != ReplyUseForm && l.open.MatchString(words) || kind == ReplyResolved && l.not.MatchString(words)
+}
+
+// clauseBegins parts sentences where what was said before does not bear on the rest.
+var clauseBegins = phrase(`;|—| – | - |\b(but|however|aber|jedoch|mais|pero|sin embargo|tuttavia|porem|maar|jednak)\b|\bно\b`)
+
+// clause is the end of a text from the clause on in which a place stands.
+func clause(text string, place int) string {
+	begin := 0
+	for _, at := range clauseBegins.FindAllStringIndex(text[:place], -1) {
+		begin = at[1]
+	}
+	return text[begin:]
+}
+
+// onlyWhen begins what makes a condition of what was said before it.
+var onlyWhen = phrase(`^\W*(?:\w+ ){0,2}?(?:when|if|once|unless|only|as soon as|wenn|sobald|falls|si|lorsque|cuando|quando|als|zodra|jesli|gdy|если|когда)\b`)
+
+// polite are phrases that look like conditions and promises and are none.
+var polite = phrase(`\b(would|'d|should|wanted|wish|want) (also )?(like )?to (inform|let you know|notify|advise|confirm|tell|thank|report|update|point out|assure)|\b(can|may|could) (also )?(confirm|inform|report|tell|assure|advise|let you know|see)|(do not|don't|please|feel) (hesitate|free)|\bmochten (wir )?(ihnen|sie)?|\b(podemos|pudemos) confirmar|\bpouvons (vous )?(confirmer|informer)|\bkonnen (wir )?(ihnen )?(bestatigen|mitteilen)|nous (vous )?(informons|confirmons)|\bmay be (found|reached|seen)|\bno longer\b.{0,10}\b(able)\b`)
+
+var sentenceEnds = regexp.MustCompile(`[.!]+["')\]]*\s+|[。！]+|\r?\n[ \t]*\r?\n|\r?\n[ \t]*[-*•·][ \t]+|\?\s*`)
 
 // sentences splits a text, with lines that were wrapped put together. A question
 // keeps its mark: it states nothing.
 func sentences(text string) []string {
-	text = strings.ReplaceAll(text, "\r\n", "\n")
+	text = strings.ReplaceAll(text, "？", "?")
 	var all []string
 	at := 0
 	for _, end := range sentenceEnds.FindAllStringIndex(text, -1) {
@@ -77,8 +106,4 @@ func sentences(text string) []string {
 		at = end[1]
 	}
 	return append(all, strings.Join(strings.Fields(text[at:]), " "))
-}
-
-func copyText(into *strings.Builder, from io.Reader) {
-	_, _ = io.Copy(into, io.LimitReader(from, int64(maxReplyText-min(into.Len(), maxReplyText)))) // a broken part ends where it breaks
 }
