@@ -55,23 +55,26 @@ type ReportClaim struct {
 
 // nextReports, nextComplaint and nextLookup find work that is due at $1.
 const (
-	nextReports   = `SELECT id FROM reports WHERE due <= $1 ORDER BY due, id LIMIT $4`
+	nextReports   = `SELECT id, due, body_size FROM reports WHERE due <= $1 ORDER BY due, id LIMIT $4`
 	nextComplaint = `SELECT id FROM complaints WHERE due <= $1 ORDER BY due, id LIMIT 1`
 	nextLookup    = `SELECT id FROM complaints WHERE lookup_at <= $1 ORDER BY lookup_at, id LIMIT 1`
 )
 
-// ClaimReports takes the next reports that are due, fresh ones first, n at most: many
-// for the price of one. The claims last for the lease unless renewed. With an error
+// ClaimReports takes the next reports that are due, fresh ones first: many for the price
+// of one. It takes n at most, and no further ones when those before have so many octets
+// of body. The claims last for the lease unless renewed. With an error
 // may come claims all the same; what could not be read comes up again when its lease
 // ends.
-func (s *Store) ClaimReports(ctx context.Context, n int, d time.Duration) ([]*ReportClaim, error) {
+func (s *Store) ClaimReports(ctx context.Context, n int, octets int64, d time.Duration) ([]*ReportClaim, error) {
 	token := rand.Text()
 	claims, err := commit(ctx, s, func(ctx context.Context, tx *change) (claims []*ReportClaim, err error) {
 		now := s.now()
 		rows, err := tx.QueryContext(ctx, `
 			UPDATE reports SET lease = $2, due = $3, attempts = attempts + 1
-			WHERE id IN (`+nextReports+s.engine.work+`) RETURNING id, attempts`,
-			micros(now), token, micros(now.Add(d)), n)
+			WHERE id IN (SELECT id FROM (
+				SELECT id, body_size, sum(body_size) OVER (ORDER BY due, id) AS octets FROM (`+nextReports+s.engine.work+`) AS waiting
+			) AS added WHERE octets - body_size < $5) RETURNING id, attempts`,
+			micros(now), token, micros(now.Add(d)), n, octets)
 		if err != nil {
 			return nil, err
 		}

@@ -37,6 +37,21 @@ func testReportOrder(t *testing.T, b *fixture) {
 	}
 }
 
+// testClaimOctets: one report is taken however large, others as long as there is room.
+func testClaimOctets(t *testing.T, b *fixture) {
+	for range 4 {
+		b.submit() // with 6 octets of body
+	}
+	for _, c := range []struct {
+		octets int64
+		want   int
+	}{{1, 1}, {7, 2}, {1 << 20, 1}} {
+		if claims, err := b.ClaimReports(b.ctx, 3, c.octets, time.Minute); err != nil || len(claims) != c.want {
+			t.Errorf("%d reports for %d octets, want %d: %v", len(claims), c.octets, c.want, err)
+		}
+	}
+}
+
 // testReportLease lets a second worker take over, then has the first one try
 // everything that a claim is good for.
 func testReportLease(t *testing.T, b *fixture) {

@@ -10,14 +10,15 @@ import (
 // told of, and how long the first of a group waits for the last.
 const maxGroup = 128
 
-// change is the transaction that a group of jobs writes in. New reports, events and
-// counts are collected: reports are stored together, and who writes to the trail
+// change is the transaction that a group of jobs writes in. New reports, terms, events
+// and counts are collected: they are stored together, and who writes to the trail
 // holds it until the commit, so that comes last.
 type change struct {
 	*transaction
 	reports []*incoming
 	events  []Event
 	tallies []tally
+	terms   []termRow
 	unnamed bool // place-holders of many rows are ? and not $1
 	careful bool // what one member did can be undone without the others
 }
@@ -148,6 +149,9 @@ func (s *Store) transact(ctx context.Context, group []*job, careful bool) (errs 
 			return nil, err
 		}
 	}
+	if err := c.writeTerms(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.record(ctx, c); err != nil {
 		return nil, err
 	}
@@ -204,18 +208,18 @@ func (c *change) runMember(ctx context.Context, j *job) (err, broken error) {
 		return c.runSaved(ctx, j)
 	}
 	c.touched = false
-	if err = c.runTold(ctx, j); err != nil && c.touched {
+	if err = c.runTold(ctx, j.run); err != nil && c.touched {
 		return nil, errSpoiled
 	}
 	return err, nil
 }
 
-// runTold forgets the events and counts of a member that fails.
-func (c *change) runTold(ctx context.Context, j *job) error {
-	events, tallies := len(c.events), len(c.tallies)
-	err := j.run(ctx, c)
+// runTold forgets what a member that fails has noted.
+func (c *change) runTold(ctx context.Context, run func(context.Context, *change) error) error {
+	events, tallies, terms := len(c.events), len(c.tallies), len(c.terms)
+	err := run(ctx, c)
 	if err != nil {
-		c.events, c.tallies = c.events[:events], c.tallies[:tallies]
+		c.events, c.tallies, c.terms = c.events[:events], c.tallies[:tallies], c.terms[:min(terms, len(c.terms))]
 	}
 	return err
 }
@@ -224,7 +228,13 @@ func (c *change) runSaved(ctx context.Context, j *job) (err, broken error) {
 	if _, err := c.ExecContext(ctx, "SAVEPOINT member"); err != nil {
 		return nil, err
 	}
-	if err = c.runTold(ctx, j); err != nil {
+	err = c.runTold(ctx, func(ctx context.Context, c *change) error {
+		if err := j.run(ctx, c); err != nil {
+			return err
+		}
+		return c.writeTerms(ctx) // else a later one that fails would undo them
+	})
+	if err != nil {
 		if _, failed := c.ExecContext(ctx, "ROLLBACK TO SAVEPOINT member"); failed != nil {
 			return nil, err // which is why there is nothing to roll back
 		}

@@ -72,7 +72,8 @@ func (s *Store) insertComplaint(ctx context.Context, tx *change, c *Complaint) (
 	for _, a := range c.To {
 		s.counted(tx, TallyContact, a)
 	}
-	return id, insertTerms(ctx, tx, id, termsOf(c))
+	tx.addTerms(id, termsOf(c))
+	return id, nil
 }
 
 func insertIncident(ctx context.Context, tx *change, complaint int64, position int, i Incident) error {

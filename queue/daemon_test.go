@@ -57,7 +57,7 @@ func (f *fixture) claimAll(reports, complaints, lookups int) {
 	f.t.Helper()
 	var got [3]int
 	for {
-		r, err := f.ClaimReports(f.ctx, 10, time.Hour)
+		r, err := f.ClaimReports(f.ctx, 10, 1<<20, time.Hour)
 		f.check(err)
 		c, err := f.ClaimComplaint(f.ctx, time.Hour)
 		f.check(err)

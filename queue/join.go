@@ -100,7 +100,8 @@ func (s *Store) join(ctx context.Context, tx *change, claim *ReportClaim, compla
 	}
 	s.counted(tx, TallyCause, string(claim.Report.Cause))
 	s.add(tx, Event{ComplaintID: complaint, ReportID: claim.id, Actor: s.system, Action: ActionJoined, From: state, To: state})
-	return insertTerms(ctx, tx, complaint, incidentTerms(&in))
+	tx.addTerms(complaint, incidentTerms(&in))
+	return nil
 }
 
 // nextPosition returns where the next incident of a complaint stands, and keeps the
@@ -143,6 +144,7 @@ func (s *Store) joinNewer(ctx context.Context, tx *change, claim *ReportClaim, c
 	}
 	for _, in := range c.Incidents {
 		if in.ReportID == claim.id {
+			in.Proof = nil // it speaks of complaints that are not made now
 			err = s.join(ctx, tx, claim, id, in)
 		}
 	}

@@ -103,7 +103,7 @@ func self(it *item) *item { return it }
 
 func (m *model) doClaimReports(r *rapid.T) {
 	n := rapid.IntRange(1, 3).Draw(r, "claims")
-	claims, err := m.ClaimReports(m.ctx, n, modelLease)
+	claims, err := m.ClaimReports(m.ctx, n, 1<<20, modelLease)
 	m.check(err)
 	var got, want []int64
 	for _, c := range claims {

@@ -96,7 +96,7 @@ func work(path string, lease time.Duration) error {
 
 func fileNext(ctx context.Context, s *Store, lease time.Duration) error {
 	wake := s.Wake()
-	claims, err := s.ClaimReports(ctx, 2, lease)
+	claims, err := s.ClaimReports(ctx, 2, 1<<20, lease)
 	if err != nil {
 		return err
 	}

@@ -195,7 +195,7 @@ func testForget(t *testing.T, b *fixture) {
 	if _, err := b.Report(b.ctx, waiting); err != nil {
 		t.Error(err)
 	}
-	if c, err := b.ClaimReports(b.ctx, 1, time.Minute); err != nil || len(c) > 0 {
+	if c, err := b.ClaimReports(b.ctx, 1, 1<<20, time.Minute); err != nil || len(c) > 0 {
 		t.Errorf("the person's waiting report is still to be filed: %v, %v", c, err)
 	}
 	if list, err := b.List(b.ctx, Filter{Text: "anna"}); err != nil || len(list) != 0 {

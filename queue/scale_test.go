@@ -68,8 +68,6 @@ type large struct {
 	terms  []termRow
 }
 
-type termRow struct{ term, complaint int64 }
-
 func (l *large) must(err error) {
 	l.b.Helper()
 	if err != nil {

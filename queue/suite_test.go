@@ -31,6 +31,7 @@ func suite(t *testing.T, open opener) {
 		{"equal mail", testEqualMail},
 		{"refused submits", testRefusedSubmits},
 		{"report order", testReportOrder},
+		{"claims by octets", testClaimOctets},
 		{"report lease", testReportLease},
 		{"renewed leases", testRenew},
 		{"file", testFile},
@@ -143,7 +144,7 @@ func sampleReport(n int) Report {
 
 func (b *fixture) claimReport() *ReportClaim {
 	b.t.Helper()
-	c, err := b.ClaimReports(b.ctx, 1, time.Minute)
+	c, err := b.ClaimReports(b.ctx, 1, 1<<20, time.Minute)
 	b.check(err)
 	if len(c) == 0 {
 		b.t.Fatal("no report to claim")
@@ -153,7 +154,7 @@ func (b *fixture) claimReport() *ReportClaim {
 
 func (b *fixture) noReport() {
 	b.t.Helper()
-	c, err := b.ClaimReports(b.ctx, 1, time.Minute)
+	c, err := b.ClaimReports(b.ctx, 1, 1<<20, time.Minute)
 	b.check(err)
 	if len(c) > 0 {
 		b.t.Fatalf("claimed report %d, want none", c[0].Report.ID)

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -143,20 +144,39 @@ func Words(s string) []string {
 	return words
 }
 
-func insertTerms(ctx context.Context, tx *change, complaint int64, terms []int64) error {
-	rows := newRows(ctx, tx, `INSERT INTO terms (term, complaint_id)`)
-	rows.suffix = ` ON CONFLICT DO NOTHING`
+// termRow is one complaint under one term.
+type termRow struct{ term, complaint int64 }
+
+// addTerms notes terms of the transaction. They are written together, when all else is
+// or before terms are taken out, in the order of their index: each lies somewhere else
+// in it.
+func (c *change) addTerms(complaint int64, terms []int64) {
 	for _, t := range terms {
-		if err := rows.add(t, complaint); err != nil {
+		c.terms = append(c.terms, termRow{t, complaint})
+	}
+}
+
+func (c *change) writeTerms(ctx context.Context) error {
+	slices.SortFunc(c.terms, func(a, b termRow) int {
+		return cmp.Or(cmp.Compare(a.term, b.term), cmp.Compare(a.complaint, b.complaint))
+	})
+	rows := newRows(ctx, c, `INSERT INTO terms (term, complaint_id)`)
+	rows.suffix = ` ON CONFLICT DO NOTHING`
+	for _, t := range c.terms {
+		if err := rows.add(t.term, t.complaint); err != nil {
 			return err
 		}
 	}
+	c.terms = c.terms[:0]
 	return rows.flush()
 }
 
 // replaceTerms takes out the old terms that are not among the new ones and puts in
 // the others.
 func replaceTerms(ctx context.Context, tx *change, complaint int64, old, now []int64) error {
+	if err := tx.writeTerms(ctx); err != nil {
+		return err
+	}
 	for _, t := range old {
 		if slices.Contains(now, t) {
 			continue
@@ -165,5 +185,6 @@ func replaceTerms(ctx context.Context, tx *change, complaint int64, old, now []i
 			return err
 		}
 	}
-	return insertTerms(ctx, tx, complaint, now)
+	tx.addTerms(complaint, now)
+	return nil
 }

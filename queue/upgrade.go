@@ -57,7 +57,8 @@ func (s *Store) upgradeComplaint(ctx context.Context, c *change, id int64) error
 	if err != nil {
 		return err
 	}
-	return insertTerms(ctx, c, id, termsOf(complaint))
+	c.addTerms(id, termsOf(complaint))
+	return c.writeTerms(ctx)
 }
 
 // upgradeTrail writes the events that are there anew, as a chain, with their times.

@@ -14,8 +14,8 @@ import (
 	"spamreport-milter/trace"
 )
 
-// BenchmarkReports takes real messages from Submit to a complaint in the queue, with
-// the contact known, and composes each. Its peer stores them only.
+// BenchmarkReports takes real messages out of 2,000 networks from Submit to a complaint
+// in the queue, with the contact known, and composes each. Its peer stores them only.
 func BenchmarkReports(b *testing.B) {
 	var messages []trace.Message
 	for _, m := range corpus(b) {
@@ -44,7 +44,8 @@ func BenchmarkReports(b *testing.B) {
 		for i := range b.N {
 			m := messages[i%len(messages)]
 			session := *m.Session
-			session.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{45, byte(i >> 16), byte(i >> 8), byte(i)}), 25)
+			network := i * 1777 % 2000 // in no order
+			session.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{45, byte(network >> 8), byte(network), byte(i >> 8)}), 25)
 			m.Session = &session
 			next <- m
 		}

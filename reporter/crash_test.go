@@ -180,7 +180,7 @@ func (l *lives) ready(store *queue.Store) int64 {
 	m := fromSender()
 	_, err := store.Submit(l.Context(), queue.Report{Cause: queue.CauseFilter, Reporter: "X-Spam-Flag", Message: m})
 	l.must(err)
-	claims, err := store.ClaimReports(l.Context(), 1, time.Minute)
+	claims, err := store.ClaimReports(l.Context(), 1, 1<<20, time.Minute)
 	if err != nil || len(claims) != 1 {
 		l.Fatalf("%d reports, %v", len(claims), err)
 	}

@@ -32,56 +32,67 @@ const (
 // reports back.
 type filers struct {
 	*Reporter
-	places  chan struct{} // one taken for each
 	running sync.WaitGroup
+	freed   chan struct{} // has one when a filer has ended
+
+	mu     sync.Mutex
+	busy   int
+	octets int64 // of mail that they hold
 }
 
 const (
-	maxFilers = 32
+	maxFilers = 128
 	// maxTaken are taken up at once, so that half of them are traced and looked up while
 	// the store takes in what comes of the others.
 	maxTaken = maxFilers / 2
+	// maxHeld is reached by few large mails as well as by many small ones.
+	maxHeld = 64 << 20
 )
 
-func newFilers(r *Reporter) *filers {
-	return &filers{Reporter: r, places: make(chan struct{}, maxFilers)}
-}
+func newFilers(r *Reporter) *filers { return &filers{Reporter: r, freed: make(chan struct{}, 1)} }
 
-// next takes up waiting reports for the filers that are free, when one is, and reports
-// whether there were any. Filers work on when ctx ends, for as long as work lasts.
+// next takes up waiting reports when there is room, and reports whether there were any.
+// Filers work on when ctx ends, for as long as work lasts.
 func (f *filers) next(ctx, work context.Context) (bool, error) {
-	n := f.take(ctx)
-	if n == 0 {
-		return false, nil
+	n, octets := f.room()
+	for n <= 0 || octets <= 0 {
+		select {
+		case <-f.freed:
+		case <-ctx.Done():
+			return false, nil
+		}
+		n, octets = f.room()
 	}
-	claims, err := f.queue.ClaimReports(work, n, f.Lease)
-	for range n - len(claims) {
-		<-f.places
-	}
+	claims, err := f.queue.ClaimReports(work, min(n, maxTaken), octets, f.Lease)
 	for _, claim := range claims {
+		f.hold(claim, 1)
 		f.running.Go(func() {
-			defer func() { <-f.places }()
+			defer f.hold(claim, -1)
 			f.fileOne(ctx, work, claim)
 		})
 	}
 	return len(claims) > 0, ignoreCancel(work, err)
 }
 
-// take waits for a place, and takes those that are free.
-func (f *filers) take(ctx context.Context) (n int) {
-	select {
-	case f.places <- struct{}{}:
-	case <-ctx.Done():
-		return 0
-	}
-	for n = 1; n < maxTaken; n++ {
+// room is how many more reports there is a filer for, and how many octets of them.
+func (f *filers) room() (n int, octets int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maxFilers - f.busy, maxHeld - f.octets
+}
+
+// hold notes one filer more or less.
+func (f *filers) hold(claim *queue.ReportClaim, by int) {
+	f.mu.Lock()
+	f.busy += by
+	f.octets += int64(by * len(claim.Report.Message.Body))
+	f.mu.Unlock()
+	if by < 0 {
 		select {
-		case f.places <- struct{}{}:
+		case f.freed <- struct{}{}:
 		default:
-			return n
 		}
 	}
-	return n
 }
 
 // fileOne keeps its place for a while after a fault: the others that wait may well meet

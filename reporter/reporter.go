@@ -22,7 +22,7 @@ import (
 
 // Queue is what the workers need of the store.
 type Queue interface {
-	ClaimReports(ctx context.Context, n int, lease time.Duration) ([]*queue.ReportClaim, error)
+	ClaimReports(ctx context.Context, n int, octets int64, lease time.Duration) ([]*queue.ReportClaim, error)
 	File(ctx context.Context, claim *queue.ReportClaim, c queue.Complaint, beside ...queue.Complaint) (id int64, joined bool, err error)
 	CloseReport(ctx context.Context, claim *queue.ReportClaim, reason string) error
 	ReleaseReport(ctx context.Context, claim *queue.ReportClaim, retryAt time.Time, reason string) error

@@ -47,7 +47,7 @@ func TestStopGivesReportBack(t *testing.T) {
 	<-registry
 	stop()
 	<-done
-	claims, err := store.ClaimReports(t.Context(), 1, time.Minute)
+	claims, err := store.ClaimReports(t.Context(), 1, 1<<20, time.Minute)
 	if err != nil || len(claims) != 1 {
 		t.Fatalf("the report is not there for the next reporter: %v, %v", claims, err)
 	}

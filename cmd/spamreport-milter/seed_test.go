@@ -116,7 +116,7 @@ func plant(ctx context.Context, store *queue.Store, i int, state queue.State, su
 	if err != nil {
 		return 0, err
 	}
-	claims, err := store.ClaimReports(ctx, 1, time.Minute)
+	claims, err := store.ClaimReports(ctx, 1, 1<<20, time.Minute)
 	if err != nil {
 		return 0, err
 	}
