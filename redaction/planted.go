@@ -20,7 +20,7 @@ import (
 // digits and in base64. A token that stands for the mailbox in the sender's own list
 // alone looks like any other number, and stays.
 func planted(mailbox, written string) []pattern {
-	var all patterns
+	all := patterns{make([]pattern, 0, 96)}
 	for _, m := range casings(mailbox, written) {
 		all.encoded(m)
 		if m != mailbox && m != written && m != strings.ToUpper(m) {

@@ -13,11 +13,23 @@ import (
 // server bounds the number, are hidden: a sender can write any number into fields.
 const maxRecipients = 200
 
-// Fields that say whose mail it is, and those that may.
-var (
-	deliveryFields = []string{"Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-Rcpt-To", "X-Forwarded-To", "X-Forwarded-For",
-		"X-Apparently-To", "X-Real-To", "X-Resolved-To", "X-Envelope-Recipient", "X-Recipient", "Original-Recipient"}
-	addressFields = []string{"To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Apparently-To"}
+// fieldsOf are the names, in lower case, of fields that say whose mail it is, and of
+// those that may.
+var fieldsOf = map[string]role{
+	"received": atReceipt,
+	"to":       addressed, "cc": addressed, "bcc": addressed, "resent-to": addressed, "resent-cc": addressed, "apparently-to": addressed,
+	"delivered-to": atDelivery, "x-original-to": atDelivery, "envelope-to": atDelivery, "x-envelope-to": atDelivery,
+	"x-delivered-to": atDelivery, "x-rcpt-to": atDelivery, "x-forwarded-to": atDelivery, "x-forwarded-for": atDelivery,
+	"x-apparently-to": atDelivery, "x-real-to": atDelivery, "x-resolved-to": atDelivery, "x-envelope-recipient": atDelivery,
+	"x-recipient": atDelivery, "original-recipient": atDelivery,
+}
+
+type role byte
+
+const (
+	atDelivery role = iota + 1
+	atReceipt
+	addressed
 )
 
 var (
@@ -29,24 +41,25 @@ var (
 // the fields that servers write at delivery and forwarding, and of To and Cc those
 // in the same domains. A saved message that says none of these has all of To and Cc.
 func Recipients(m *trace.Message) []string {
-	all := append(slices.Clone(m.RcptTo), addresses(m, deliveryFields)...)
-	for _, v := range m.Fields("Received") {
-		all = append(all, receivedFor(clip(v))...)
+	all := slices.Clone(m.RcptTo)
+	var named []string
+	for f := range trace.HeaderFields(m.Header) {
+		switch v := clip(f.Value); fieldsOf[strings.ToLower(f.Name)] {
+		case atDelivery:
+			all = append(all, addressIn.FindAllString(v, -1)...)
+		case atReceipt:
+			all = append(all, receivedFor(v)...)
+		case addressed:
+			named = append(named, addressIn.FindAllString(v, -1)...)
+		}
 	}
 	known := domains(all)
-	for _, a := range addresses(m, addressFields) {
+	for _, a := range named {
 		if len(known) == 0 || known[domainOf(a)] {
 			all = append(all, a)
 		}
 	}
 	return all[:min(len(all), len(m.RcptTo)+maxRecipients)]
-}
-
-func addresses(m *trace.Message, fields []string) (all []string) {
-	for _, v := range m.Fields(fields...) {
-		all = append(all, addressIn.FindAllString(clip(v), -1)...)
-	}
-	return all
 }
 
 // receivedFor returns what stands behind each "for" of a Received field.

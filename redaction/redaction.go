@@ -43,15 +43,26 @@ func New(key []byte, mailboxes []string) *Redactor {
 			}
 		}
 	}
-	for _, domain := range slices.SortedFunc(maps.Keys(r.locals), longestFirst) {
-		r.pattern(pattern{text: domain, fold: true, locals: endings(r.locals[domain])})
-	}
+	r.addDomains()
 	return r
 }
 
-// longestFirst orders domains so that of two which begin alike, such as localhost and
-// localhost.example, the one that is written is found first, each time.
-func longestFirst(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }
+// addDomains orders domains so that of two which begin alike, such as localhost and
+// localhost.example, the one that is written is found first, each time: what is added
+// last is.
+func (r *Redactor) addDomains() {
+	var all []pattern
+	for _, domain := range slices.Sorted(maps.Keys(r.locals)) {
+		locals := endings(r.locals[domain])
+		for _, d := range spellings(domain) {
+			all = append(all, pattern{text: d, fold: true, locals: locals})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b pattern) int { return cmp.Or(len(a.text)-len(b.text), strings.Compare(a.text, b.text)) })
+	for _, p := range all {
+		r.pattern(p)
+	}
+}
 
 // endings sorts local parts by their last two octets, so that thousands are no more work
 // than a few, each time the longest first.
@@ -90,9 +101,7 @@ func (r *Redactor) add(key []byte, mailbox string) {
 	}
 	rep := replacement{local, token(key, mailbox)}
 	r.mailbox[mailbox] = rep
-	for _, d := range spellings(domain) {
-		r.locals[d] = append(r.locals[d], rep)
-	}
+	r.locals[domain] = append(r.locals[domain], rep)
 	all := planted(mailbox, written)
 	r.patterns = slices.Grow(r.patterns, len(all)+40)
 	for _, p := range all {

@@ -19,7 +19,7 @@ var ARF = Format{
 // own: a receiver in wide use believes the last one in the whole mail, so that the
 // sender of spam could name another source than his.
 func writeARF(w io.Writer, d *draft) error {
-	if bytes.Contains(bytes.ToLower(d.original), []byte("feedback-report")) {
+	if encloses(d.original) {
 		return writePlain(w, d)
 	}
 	text, err := d.textPart()
@@ -29,6 +29,22 @@ func writeARF(w io.Writer, d *draft) error {
 	return d.report(w, text,
 		section{kind: "message/feedback-report", attached: true, body: d.feedback()},
 		section{kind: "message/rfc822", attached: true, body: d.original})
+}
+
+// encloses reports whether a message names the type of such a report anywhere.
+func encloses(original []byte) bool {
+	const before, kind = len("feedback"), "feedback-report"
+	for at := before; at < len(original); at++ {
+		n := bytes.IndexByte(original[at:], '-')
+		if n < 0 {
+			return false
+		}
+		at += n
+		if end := at - before + len(kind); end <= len(original) && strings.EqualFold(string(original[at-before:end]), kind) {
+			return true
+		}
+	}
+	return false
 }
 
 // feedback is the machine-readable part. Fields are never folded: a receiver in

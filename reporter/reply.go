@@ -159,12 +159,12 @@ func readText(m *trace.Message) string {
 // textsOf returns the parts that a message shows, plain ones and HTML with its
 // markup. What is no MIME is plain as it stands.
 func textsOf(m *trace.Message) (string, string) {
-	raw := slices.Concat(m.Header, []byte("\r\n"), m.Body)
-	r, err := mail.CreateReader(bytes.NewReader(raw))
+	raw := io.MultiReader(bytes.NewReader(m.Header), strings.NewReader("\r\n"), bytes.NewReader(m.Body))
+	r, err := mail.CreateReader(raw)
 	if err != nil {
 		return string(m.Body[:min(len(m.Body), maxReplyText)]), ""
 	}
-	var plain, html strings.Builder
+	var plain, html bytes.Buffer
 	for range maxReplyParts {
 		p, err := r.NextPart()
 		if err != nil {
@@ -187,8 +187,8 @@ func textsOf(m *trace.Message) (string, string) {
 	return plain.String(), html.String()
 }
 
-func copyText(into *strings.Builder, from io.Reader) {
-	_, _ = io.Copy(into, io.LimitReader(from, int64(maxReplyText-min(into.Len(), maxReplyText)))) // a broken part ends where it breaks
+func copyText(into *bytes.Buffer, from io.Reader) {
+	_, _ = into.ReadFrom(io.LimitReader(from, int64(maxReplyText-min(into.Len(), maxReplyText)))) // a broken part ends where it breaks
 }
 
 var (
