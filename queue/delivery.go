@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -154,8 +155,15 @@ type Found struct {
 	Form bool
 }
 
+// WaitsOn reports whether a look found a complaint's addressees as they were, and their
+// time has not come.
+func (f *Found) WaitsOn(c *Complaint) bool {
+	return !f.Ready && !f.Form && !f.LookupAt.IsZero() && len(f.To) > 0 && slices.Equal(f.To, c.To) && f.Network == c.Network
+}
+
 // SetContact ends a look-up. The complaint stays held unless it is ready now, or a
-// person's task; LookupAt counts only for a held one.
+// person's task; LookupAt counts only for a held one. That it has to wait on is no event:
+// thousands may wait under one cap, and look whether there is room.
 func (s *Store) SetContact(ctx context.Context, c *LookupClaim, f Found) error {
 	if f.Ready && len(f.To) == 0 {
 		return errors.New("a complaint without contact can't be ready")
@@ -178,8 +186,12 @@ func (s *Store) SetContact(ctx context.Context, c *LookupClaim, f Found) error {
 		if err := endClaim(ctx, tx, &c.lease); err != nil {
 			return none, err
 		}
-		if err := s.move(ctx, tx, Event{ComplaintID: c.id, Actor: s.system, Action: action, Reason: f.Reason}); err != nil {
+		e := Event{ComplaintID: c.id, Actor: s.system, Action: action, Reason: f.Reason}
+		if err := s.shift(ctx, tx, &e); err != nil {
 			return none, err
+		}
+		if !f.WaitsOn(&c.Complaint) {
+			s.add(tx, e)
 		}
 		answer, err := s.keepAnswer(ctx, tx, f.Contact)
 		if err != nil {

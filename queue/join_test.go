@@ -196,6 +196,13 @@ func testRelease(t *testing.T, b *fixture) {
 	if c == nil || c.Complaint.ID != id {
 		t.Fatalf("claimed %+v", c)
 	}
+	b.check(b.SetContact(b.ctx, c, Found{To: c.Complaint.To, Hold: "no room yet", LookupAt: at.Add(time.Hour), Reason: "no room yet"}))
+	if got := b.trail(id); got != "filed>held" || b.complaint(id).Hold != "no room yet" {
+		t.Errorf("trail %s of what only waits on, %+v", got, b.complaint(id))
+	}
+	b.clock.advance(time.Hour)
+	c, err = b.ClaimLookup(b.ctx, time.Minute)
+	b.check(err)
 	f := Found{Ready: true, Sender: Sender{From: "abuse@isp.example"}, Reason: "its time has come"}
 	if err := b.SetContact(b.ctx, c, f); err == nil {
 		t.Error("went out to nobody")

@@ -238,7 +238,9 @@ func (m *model) doSetContact(r *rapid.T) {
 	if !owns(r, &mc.lookup, c, m.SetContact(m.ctx, c, f)) {
 		return
 	}
-	mc.events++
+	if !mc.to || f.To == nil || f.Ready || f.Form { // else it waits on, as before
+		mc.events++
+	}
 	mc.to, mc.lookup = f.To != nil, item{open: true, due: f.LookupAt}
 	switch {
 	case f.Ready:

@@ -109,6 +109,15 @@ func either(states []State) string {
 // state was waiting for (claim, retry, look-up) ends; the caller sets anew what
 // the new state waits for, in the same transaction.
 func (s *Store) move(ctx context.Context, tx *change, e Event) error {
+	if err := s.shift(ctx, tx, &e); err != nil {
+		return err
+	}
+	s.add(tx, e)
+	return nil
+}
+
+// shift is move without the event, which it fills in.
+func (s *Store) shift(ctx context.Context, tx *change, e *Event) error {
 	err := tx.QueryRowContext(ctx, `SELECT state FROM complaints WHERE id = $1`+s.engine.row, e.ComplaintID).Scan(&e.From)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("complaint %d is %w", e.ComplaintID, ErrNotFound)
@@ -121,9 +130,5 @@ func (s *Store) move(ctx context.Context, tx *change, e Event) error {
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE complaints SET state = $1, updated = $2, due = NULL, lookup_at = NULL, lease = NULL WHERE id = $3`,
 		e.To, micros(s.now()), e.ComplaintID)
-	if err != nil {
-		return err
-	}
-	s.add(tx, e)
-	return nil
+	return err
 }

@@ -183,6 +183,7 @@ func (m *memory) SetContact(_ context.Context, claim *queue.LookupClaim, f queue
 			slices.SortFunc(m.keys[f.Key], func(a, b *kept) int { return int(a.ID - b.ID) })
 		}
 	}
+	waits := f.WaitsOn(&k.Complaint)
 	k.To, k.Network, k.ASN, k.Hold, k.LookupAt, k.Updated = f.To, f.Network, f.ASN, f.Hold, f.LookupAt, m.now
 	if f.Ready {
 		k.State, k.Sender, k.ReadyAt = queue.Ready, f.Sender, m.now
@@ -196,7 +197,9 @@ func (m *memory) SetContact(_ context.Context, claim *queue.LookupClaim, f queue
 		return nil
 	}
 	m.wait(k)
-	m.tell(queue.ActionContact, 0, k, f.Reason)
+	if !waits {
+		m.tell(queue.ActionContact, 0, k, f.Reason)
+	}
 	return nil
 }
 
