@@ -13,6 +13,9 @@ import (
 // server bounds the number, are hidden: a sender can write any number into fields.
 const maxRecipients = 200
 
+// maxMailbox is how long a mailbox may be (RFC 5321 §4.5.3.1), in octets.
+const maxMailbox = 64 + 1 + 255
+
 // fieldsOf are the names, in lower case, of fields that say whose mail it is, and of
 // those that may.
 var fieldsOf = map[string]role{
@@ -33,8 +36,8 @@ const (
 )
 
 var (
-	addressIn = regexp.MustCompile(`[^\s<>()\[\]:;,"@]{1,64}@[^\s<>()\[\]:;,"@]{1,255}`)
-	forClause = regexp.MustCompile(`^\s+<?([^\s<>()\[\]:;,"@]{1,64}@[^\s<>()\[\]:;,"@]{1,255})`)
+	addressIn = regexp.MustCompile(`[^\s<>()\[\]:;,"@]+@[^\s<>()\[\]:;,"@]+`)
+	forClause = regexp.MustCompile(`^\s+<?([^\s<>()\[\]:;,"@]+@[^\s<>()\[\]:;,"@]+)`)
 )
 
 // Recipients lists the mailboxes that a message came to: those of the envelope, of
@@ -59,6 +62,7 @@ func Recipients(m *trace.Message) []string {
 			all = append(all, a)
 		}
 	}
+	all = slices.DeleteFunc(all, func(a string) bool { return len(a) > maxMailbox })
 	return all[:min(len(all), len(m.RcptTo)+maxRecipients)]
 }
 

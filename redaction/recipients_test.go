@@ -21,6 +21,9 @@ func TestRecipients(t *testing.T) {
 			"user@isp.test alias@isp.test old@alumni.test user@isp.test second@ISP.test"},
 		{"saved", trace.Message{Header: []byte(header)}, "alias@isp.test old@alumni.test user@isp.test second@ISP.test"},
 		{"saved without delivery", trace.Message{Header: []byte("To: a@b.test\r\nCc: c@d.test\r\n")}, "a@b.test c@d.test"},
+		{"forwarded", trace.Message{Header: []byte("X-Forwarded-To: user+caf_=user=" + strings.Repeat("a", 60) + ".test@isp.test\r\n")},
+			"user+caf_=user=" + strings.Repeat("a", 60) + ".test@isp.test"}, // longer than it may be, and seen
+		{"no mailbox", trace.Message{Header: []byte("To: " + strings.Repeat("a", 400) + "@isp.test\r\n")}, ""},
 		{"none", trace.Message{Header: []byte("Subject: x@y.test\r\n")}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

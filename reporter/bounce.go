@@ -28,7 +28,7 @@ func unquotedBounce(text string) string {
 }
 
 var (
-	addressIn     = regexp.MustCompile(`[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,255}`)
+	addressIn     = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+`)
 	returnedAbout = regexp.MustCompile(`(?im)^[ \t>]*message-id:\s*(<[^<>\s]{1,250}>)`)
 	failedSubject = phrase(`^\W*(undeliver(ed|able)|returned mail|mail delivery fail|delivery status notification|delivery (failure|has failed|failed)|failure notice|mail (system )?error|mail could not be delivered|non-?delivery|unzustellbar|non remis|no se puede entregar)`)
 	bouncerNames  = regexp.MustCompile(`(?i)mailer[-_. ]?daemon|postmaster|mail(er)? delivery|delivery (sub)?system|mdaemon|system administrator|mail administrator`)

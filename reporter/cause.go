@@ -23,7 +23,7 @@ const (
 var causes = []struct {
 	cause cause
 	weak  bool
-	says  *regexp.Regexp
+	says  *expression
 }{
 	{causeGone, false, phrase(`recipientnotfound|nosuchuser|recipient address rejected: access denied`)},
 	{causeRefused, false, phrase(`\bsender (address|verif\w*|domain|id|host|ip)\b|\b(invalid|unknown|bad|unverified) sender\b|\byour (ip|host|server|domain|network|mail server|reputation)\b|\bclient host\b|\bhelo\b|\behlo\b|\breverse (dns|lookup|hostname)|\bptr\b`)},

@@ -91,7 +91,7 @@ func unquoted(text string) string {
 
 // cutFolded cuts a text before the line in which an expression for folded texts is
 // found. Lines stay lines when they are folded.
-func cutFolded(text string, at *regexp.Regexp) string {
+func cutFolded(text string, at *expression) string {
 	plain := folded(text)
 	place := at.FindStringIndex(plain)
 	if place == nil {

@@ -3,6 +3,7 @@ package reporter
 import (
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
@@ -31,5 +32,26 @@ func unaccented(text string) string {
 	return text
 }
 
+// expression is compiled when it is first tried: there are many, and most runs of the
+// program read no answer.
+type expression struct {
+	text     string
+	once     sync.Once
+	compiled *regexp.Regexp
+}
+
 // phrase is an expression that is tried on folded texts.
-func phrase(expr string) *regexp.Regexp { return regexp.MustCompile(unaccented(expr)) }
+func phrase(text string) *expression { return &expression{text: text} }
+
+func (e *expression) regexp() *regexp.Regexp {
+	e.once.Do(func() { e.compiled = regexp.MustCompile(unaccented(e.text)) })
+	return e.compiled
+}
+
+// MatchString is that of the Regexp, as are the others.
+func (e *expression) MatchString(s string) bool            { return e.regexp().MatchString(s) }
+func (e *expression) FindStringIndex(s string) []int       { return e.regexp().FindStringIndex(s) }
+func (e *expression) ReplaceAllString(s, by string) string { return e.regexp().ReplaceAllString(s, by) }
+func (e *expression) FindAllStringIndex(s string, n int) [][]int {
+	return e.regexp().FindAllStringIndex(s, n)
+}

@@ -1,14 +1,12 @@
 package reporter
 
-import "regexp"
-
 // language is how desks write in one language. All expressions are for folded texts.
 type language struct {
 	name string
 	// open words make of what follows a condition, a promise, a guess or a question.
-	open *regexp.Regexp
+	open *expression
 	// not undoes what follows.
-	not     *regexp.Regexp
+	not     *expression
 	sayings []saying
 }
 

@@ -8,11 +8,11 @@ import (
 // saying is what desks say in one language when they mean a kind of answer.
 type saying struct {
 	kind ReplyKind
-	says *regexp.Regexp
+	says *expression
 	// unless, when it fits the sentence as well, takes the meaning away.
-	unless *regexp.Regexp
+	unless *expression
 	// nowhere, when it fits any sentence of the answer, takes it away, too.
-	nowhere *regexp.Regexp
+	nowhere *expression
 }
 
 // said is a sentence and what it means.
