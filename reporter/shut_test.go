@@ -36,7 +36,9 @@ func TestShutBeforeItGoesOut(t *testing.T) {
 		}
 	}
 	approve(ids[0])
-	d.event(queue.ActionSending)
+	if err := d.relay.Reached(t.Context(), testnet.Connect); err != nil {
+		t.Fatal(err)
+	}
 	approve(ids[1])
 	if err := d.Suppress(t.Context(), queue.Suppression{Address: "abuse@net.test", Actor: "user:admin", Reason: "asked us to stop"}); err != nil {
 		t.Fatal(err)
