@@ -172,6 +172,36 @@ func testOvertakenAlone(t *testing.T, b *fixture) {
 	}
 }
 
+// testFailureBesides: of many changes at once some fail half-way; the others stand, with
+// their events, and what failed has left nothing.
+func testFailureBesides(t *testing.T, b *fixture) {
+	first := b.file(Held, "abuse@example.net")
+	taken := b.complaint(first).MessageID
+	const pairs = 20
+	var wg sync.WaitGroup
+	for i := range 2 * pairs {
+		b.submit()
+		claim := b.claimReport()
+		k := sampleComplaint(claim.Report.ID, Held, "abuse@example.net")
+		bad := i%2 == 1
+		if bad {
+			k.MessageID = taken
+		}
+		wg.Go(func() {
+			if _, _, err := b.File(b.ctx, claim, k); (err != nil) != bad {
+				t.Errorf("two have one Message-ID: %v, error: %v", bad, err)
+			}
+		})
+	}
+	wg.Wait()
+	list, err := b.List(b.ctx, Filter{Contact: "abuse@example.net", Limit: 100})
+	b.check(err)
+	if n, _, err := b.Waiting(b.ctx); err != nil || n != pairs || len(list) != pairs+1 {
+		t.Errorf("%d reports are still claimed, %d complaints are found, want %d and %d: %v", n, len(list), pairs, pairs+1, err)
+	}
+	b.verified()
+}
+
 // testRelease: what waits for its time is looked at then, and may go out; a person's
 // decision ends the waiting.
 func testRelease(t *testing.T, b *fixture) {

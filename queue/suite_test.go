@@ -42,6 +42,7 @@ func suite(t *testing.T, open opener) {
 		{"join refused", testJoinRefused},
 		{"join a form task", testJoinForm},
 		{"one mailing from many sides", testOvertaken},
+		{"failures beside successes", testFailureBesides},
 		{"what was seen is not joined again", testOvertakenAlone},
 		{"release in its time", testRelease},
 		{"close report", testCloseReport},
