@@ -203,7 +203,7 @@ func TestSealAndReportThroughMTA(t *testing.T) {
 	})
 }
 
-// dialSMTPFrom connects from another address of loopback.
+// dialSMTPFrom connects from an address of loopback; empty for the usual one.
 func dialSMTPFrom(t *testing.T, from, addr string) *smtpClient {
 	t.Helper()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}

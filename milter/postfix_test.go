@@ -32,17 +32,7 @@ type smtpClient struct {
 
 func dialSMTP(t *testing.T, addr string) *smtpClient {
 	t.Helper()
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	c := &smtpClient{t: t, Conn: textproto.NewConn(conn), net: conn}
-	c.expect(220)
-	return c
+	return dialSMTPFrom(t, "", addr)
 }
 
 func (c *smtpClient) expect(code int) string {

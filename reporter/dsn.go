@@ -166,13 +166,16 @@ type report struct {
 
 // deliveryReport looks for the parts wherever they stand: gateways and forwarders wrap
 // notifications.
-func deliveryReport(m *trace.Message) (r report) {
-	defer func() {
-		if r.status == nil {
-			r.status = lostStatus(m)
-		}
-	}()
-	e, err := message.Read(bytes.NewReader(slices.Concat(m.Header, []byte("\r\n"), m.Body)))
+func deliveryReport(m *trace.Message) report {
+	r := enclosed(m)
+	if r.status == nil {
+		r.status = lostStatus(m)
+	}
+	return r
+}
+
+func enclosed(m *trace.Message) (r report) {
+	e, err := message.Read(octets(m))
 	if e == nil || err != nil && !message.IsUnknownCharset(err) {
 		return r
 	}

@@ -81,13 +81,17 @@ func (l *Learner) Reply(ctx context.Context, recipient string, m trace.Message) 
 	if err != nil {
 		return err
 	}
+	if !verb.command() && answers(k.Events) >= maxAnswers {
+		l.Log.Warn("answer passed by: the complaint has had enough of them", "complaint", id)
+		return nil
+	}
 	shut, err := l.Memory.Suppressed(ctx, k.Complaint.To...)
 	if err != nil {
 		return err
 	}
 	what := l.lessonOf(verb, &m, &k.Complaint, cameBack(shut))
-	if flooded(k.Events, what) {
-		l.Log.Warn("answer passed by: the complaint has had enough of them", "complaint", id)
+	if verb.command() && saidBefore(k.Events, what) {
+		l.Log.Info("answer passed by: it was said before", "complaint", id)
 		return nil
 	}
 	return l.apply(ctx, &k.Complaint, what)
@@ -108,18 +112,21 @@ func cameBack(shut map[string]queue.Suppression) (all []string) {
 // for a command says a second time is said already.
 const maxAnswers = 100
 
-func flooded(events []queue.Event, what lesson) bool {
-	n := 0
-	for _, e := range events {
-		if e.Actor != actorRelay && e.Actor != actorDesk {
-			continue
+func answers(events []queue.Event) (n int) {
+	for i := range events {
+		if answered(&events[i]) {
+			n++
 		}
-		if what.command && e.Action == what.action && e.Reason == what.reason {
-			return true
-		}
-		n++
 	}
-	return n >= maxAnswers && !what.command
+	return n
+}
+
+func answered(e *queue.Event) bool { return e.Actor == actorRelay || e.Actor == actorDesk }
+
+func saidBefore(events []queue.Event, what lesson) bool {
+	return slices.ContainsFunc(events, func(e queue.Event) bool {
+		return answered(&e) && e.Action == what.action && e.Reason == what.reason
+	})
 }
 
 func (l *Learner) apply(ctx context.Context, c *queue.Complaint, what lesson) error {

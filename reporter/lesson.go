@@ -15,7 +15,6 @@ import (
 
 // lesson is what an answer changes.
 type lesson struct {
-	command bool // it came to the address for a command
 	action  string
 	actor   string
 	reason  string
@@ -26,12 +25,12 @@ type lesson struct {
 // lessonOf decides by the address and the answer. Only addresses of the complaint
 // itself can be shut: who has its tag has it from there.
 func (l *Learner) lessonOf(verb Verb, m *trace.Message, c *queue.Complaint, before []string) lesson {
-	if verb == VerbBounce || verb == VerbReply {
+	if !verb.command() {
 		return lessonOfReply(ReadReply(m, l.sent(c)), c, before)
 	}
 	// A command is a mail that somebody wrote: responders and scanners answer any
 	// address that they see.
-	what := lesson{command: true, actor: actorDesk, reason: "by the address for " + string(verb)}
+	what := lesson{actor: actorDesk, reason: "by the address for " + string(verb)}
 	switch {
 	case automaticReply(m):
 		what.action, what.reason = queue.ActionNoted, "automatic mail to the address for "+string(verb)+": nothing done"

@@ -156,11 +156,15 @@ func readText(m *trace.Message) string {
 	return tag.ReplaceAllString(lineTag.ReplaceAllString(html, "\n"), " ")
 }
 
+// octets reads a message whole, as it was sent.
+func octets(m *trace.Message) io.Reader {
+	return io.MultiReader(bytes.NewReader(m.Header), strings.NewReader("\r\n"), bytes.NewReader(m.Body))
+}
+
 // textsOf returns the parts that a message shows, plain ones and HTML with its
 // markup. What is no MIME is plain as it stands.
 func textsOf(m *trace.Message) (string, string) {
-	raw := io.MultiReader(bytes.NewReader(m.Header), strings.NewReader("\r\n"), bytes.NewReader(m.Body))
-	r, err := mail.CreateReader(raw)
+	r, err := mail.CreateReader(octets(m))
 	if err != nil {
 		return string(m.Body[:min(len(m.Body), maxReplyText)]), ""
 	}

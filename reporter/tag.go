@@ -27,6 +27,9 @@ const (
 	VerbStop     Verb = "stop"
 )
 
+// command reports whether a mail to the address says something without words.
+func (v Verb) command() bool { return v != VerbBounce && v != VerbReply }
+
 var verbs = []Verb{VerbBounce, VerbReply, VerbResolved, VerbNotOurs, VerbStop}
 
 // maxLocal is how long a local part may be (RFC 5321 §4.5.3.1.1).

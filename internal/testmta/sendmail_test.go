@@ -3,7 +3,6 @@ package testmta_test
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,17 +42,7 @@ func TestSendmail(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := m.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	if c, err := net.Dial("tcp", m.Addr); err == nil {
-		c.Close()
-		t.Error("still listens after Stop")
-	}
-	nothingLeft(t)
-	if err := m.Stop(); err != nil {
-		t.Errorf("second Stop: %v", err)
-	}
+	stops(t, m, m.Addr)
 }
 
 func TestSendmailFailedStart(t *testing.T) {
