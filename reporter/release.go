@@ -176,9 +176,7 @@ func over(at []time.Time, most int, span time.Duration, now time.Time, what stri
 	return fmt.Sprintf("at most %d complaints go out by themselves %s: there is room from %s on", most, what, date(again)), again
 }
 
-// release lets a new complaint out where the policy says so. From the look at what
-// went out before until file has ended nobody else looks: else two that come together
-// would both be the last one allowed.
+// release lets a new complaint out where the policy says so, and has it filed.
 func (r *Reporter) release(ctx context.Context, c *queue.Complaint, answer *contact.Answer, file func() error) error {
 	if ok, why := r.Policy.automatic(c, answer); !ok {
 		if why != "" {
@@ -186,21 +184,13 @@ func (r *Reporter) release(ctx context.Context, c *queue.Complaint, answer *cont
 		}
 		return file()
 	}
-	done, err := r.ruleAlone(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	h, err := r.history(ctx, c)
-	if err != nil {
-		return err
-	}
-	ruling := r.Policy.Release(c, answer, h)
-	c.State, c.Hold, c.LookupAt = queue.Held, ruling.Hold, ruling.Again
-	if ruling.Ready {
-		c.State, c.Sender, c.ReadyAt = queue.Ready, r.Sender, h.Now
-	}
-	return file()
+	return r.rule(ctx, c, answer, func(ruling Ruling, now time.Time) error {
+		c.State, c.Hold, c.LookupAt = queue.Held, ruling.Hold, ruling.Again
+		if ruling.Ready {
+			c.State, c.Sender, c.ReadyAt = queue.Ready, r.Sender, now
+		}
+		return file()
+	})
 }
 
 // releaseWaiting rules again about a complaint whose time has come, to the desk that is
@@ -213,6 +203,19 @@ func (r *Reporter) releaseWaiting(ctx context.Context, claim *queue.LookupClaim,
 		}
 		return r.queue.SetContact(ctx, claim, now.Found)
 	}
+	return r.rule(ctx, c, &now.answer, func(ruling Ruling, _ time.Time) error {
+		now.Ready, now.Sender, now.Hold, now.LookupAt = ruling.Ready, r.Sender, ruling.Hold, ruling.Again
+		if now.Reason = ruling.Hold; ruling.Ready {
+			now.Reason = "its time had come"
+		}
+		now.Key = r.Policy.key(c, &now)
+		return r.queue.SetContact(ctx, claim, now.Found)
+	})
+}
+
+// rule decides by what went out before. Until obey has ended nobody else looks: else two
+// that come together would both be the last one allowed.
+func (r *Reporter) rule(ctx context.Context, c *queue.Complaint, answer *contact.Answer, obey func(Ruling, time.Time) error) error {
 	done, err := r.ruleAlone(ctx)
 	if err != nil {
 		return err
@@ -222,13 +225,7 @@ func (r *Reporter) releaseWaiting(ctx context.Context, claim *queue.LookupClaim,
 	if err != nil {
 		return err
 	}
-	ruling := r.Policy.Release(c, &now.answer, h)
-	now.Ready, now.Sender, now.Hold, now.LookupAt = ruling.Ready, r.Sender, ruling.Hold, ruling.Again
-	if now.Reason = ruling.Hold; ruling.Ready {
-		now.Reason = "its time had come"
-	}
-	now.Key = r.Policy.key(c, &now)
-	return r.queue.SetContact(ctx, claim, now.Found)
+	return obey(r.Policy.Release(c, answer, h), h.Now)
 }
 
 // ruleAlone keeps all others from ruling, here and on other hosts: what one lets out
